@@ -1,0 +1,66 @@
+# The course in one command. Every target sets up what it needs, and may be run again.
+#
+# All paths are relative and no program is started through a script of the environment, so that a folder with
+# a space in its name works too.
+
+PYTHON ?= python3
+PIP_FLAGS ?=
+LAB_FLAGS ?=
+TEST_FLAGS ?=
+
+PY := .venv/bin/python
+READY := .venv/installed
+
+# the environment's own kernel comes before one of the same name in the reader's home
+export JUPYTER_PREFER_ENV_PATH := 1
+# a backend chosen for scripts would hide the figures of the notebooks
+unexport MPLBACKEND
+export PIP_DISABLE_PIP_VERSION_CHECK := 1
+
+.PHONY: help lab course test execute lint clean FORCE
+
+help:
+	@echo "make lab      open the course in JupyterLab"
+	@echo "make course   run every notebook and put the results into build/course/"
+	@echo "make test     run all tests, every notebook included"
+	@echo "make execute  run every notebook in place, ready to be committed"
+	@echo "make lint     check the code, in the notebooks too"
+	@echo "make clean    remove .venv, build/ and caches"
+
+lab: $(READY)
+	@$(PY) -m nbformat.sign notebooks/*.ipynb >/dev/null
+	$(PY) -m jupyterlab $(LAB_FLAGS) notebooks/00_start_here.ipynb
+
+course: $(READY)
+	@$(PY) -m gencourse execute --to build/course
+
+test: $(READY)
+	$(PY) -m pytest --nbval-lax --nbval-current-env --nbval-cell-timeout=300 $(TEST_FLAGS) tests notebooks
+
+execute: $(READY)
+	@$(PY) -m gencourse execute
+
+lint: $(READY)
+	$(PY) -m ruff check .
+
+clean:
+	rm -rf .venv build gencourse.egg-info .pytest_cache .ruff_cache
+	find gencourse tests notebooks \( -name __pycache__ -o -name .ipynb_checkpoints \) -prune -exec rm -rf {} +
+
+# The stamp names the folder it was made in: an environment that was copied or moved along is made again. It is
+# written last, so that an installation that was interrupted is taken up again.
+ifneq ($(shell test -x $(PY) && $(PY) -c "" && test "$$(cat $(READY) 2>/dev/null)" = "$$(pwd -P)" && echo ready),ready)
+$(READY): FORCE
+endif
+
+$(READY): pyproject.toml constraints.txt
+	@"$(PYTHON)" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || { \
+	  echo "The course needs Python 3.11 or newer; '$(PYTHON)' is $$("$(PYTHON)" --version 2>&1 || true)."; \
+	  echo "Name a newer one: make $(firstword $(MAKECMDGOALS)) PYTHON=python3.12"; exit 1; }
+	@"$(PYTHON)" -c 'import ensurepip, venv' 2>/dev/null || { \
+	  echo "'$(PYTHON)' comes without its venv module. On Debian and Ubuntu: apt install python3-venv"; exit 1; }
+	@rm -f $(READY)
+	@echo "Setting up .venv (once; some minutes)"
+	@$(PY) -c 'import pip, sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || "$(PYTHON)" -m venv --clear .venv
+	$(PY) -m pip install $(PIP_FLAGS) -c constraints.txt -e ".[test]"
+	@pwd -P > $(READY)

@@ -1,0 +1,73 @@
+"""Where the course's data lie, and whether they are whole: each file's sha256 is checked before use."""
+
+import hashlib
+import os
+from pathlib import Path
+
+# sha256, bytes and name of each file; data/README.md shows the same, data/make_data.py makes them again
+_TABLE = """
+7ff28fd295f802eefc6d40e461175dfe4b969b1842b2abc8c6dc8c20711cf79f   9630610  mnist/train-images-idx3-ubyte.gz
+81a978ae83d39ffdba0db3ce2fcaf80a8921e9629e874428996a2b03242d4b2a     28878  mnist/train-labels-idx1-ubyte.gz
+197e111ae341b0770be9011ac5e622d0e6cd1c640b32eb0de5dc1dd26cc6e182   1602050  mnist/t10k-images-idx3-ubyte.gz
+b91679a0acfe4ba0e50a2437a903084cba1f5f92592b016a25a7dfd00455798b      4517  mnist/t10k-labels-idx1-ubyte.gz
+a91b8c35e47ab445f661308e6da744c249ce5917e97c0b64ee358c82fefbd776    815738  speech/digits.flac
+d37b3f2b3ec23916f6f918a515ae98ad7310cf4e81e67876e279b1b4df9c8544    505100  speech/letters.flac
+04467e7982625e14a3b93b5d608bdf168893b16bbe70b8e3b596292531767f23    229678  speech/phonetic.flac
+4b3cdeb5e80ce277ff588c2c1202a8812edaed7d5fb519839ea14e155c6c2c6d      6853  speech/words.csv
+e311184e1d9191e5c6b5950b891ef16655689866054d3346029c56fbcbf82310     16359  speech/LICENSE
+"""
+FILES = {name: (int(size), sha256) for sha256, size, name in map(str.split, _TABLE.strip().splitlines())}
+
+
+class DataError(FileNotFoundError):
+    """A file of the course's data is missing, or is not the file that it should be."""
+
+
+def data_root() -> Path:
+    """The folder of the data: the environment variable GENCOURSE_DATA, else data/ beside the package.
+
+    Raises DataError where there is no such folder.
+    """
+    chosen = os.environ.get("GENCOURSE_DATA")
+    root = Path(chosen) if chosen else Path(__file__).resolve().parents[1] / "data"
+    if root.is_dir():
+        return root
+    if chosen:
+        raise DataError(f"GENCOURSE_DATA is {chosen!r}, which is no folder; unset it, and data/ is used")
+    raise DataError(f"there is no folder {root}: install the package from a clone of the repository "
+                    f"(pip install -e .), or let GENCOURSE_DATA name the data folder of a clone")
+
+
+def read(name: str) -> bytes:
+    """The bytes of one file of `FILES`. Raises DataError if it is missing, cut short or altered."""
+    path = data_root() / name
+    help = f"get it back with: git checkout -- data/{name} (or make it again: python data/make_data.py)"
+    try:
+        content = path.read_bytes()
+    except FileNotFoundError:
+        raise DataError(f"{path} is missing; {help}") from None
+    except OSError as error:
+        raise DataError(f"{path} cannot be read ({error.strerror}); {help}") from error
+    size, sha256 = FILES[name]
+    if len(content) != size:
+        raise DataError(f"{path} has the wrong size: {len(content):,} bytes, expected {size:,}; {help}")
+    found = hashlib.sha256(content).hexdigest()
+    if found != sha256:
+        raise DataError(f"{path} is altered: its sha256 is {found[:12]}…, expected {sha256[:12]}…; {help}")
+    return content
+
+
+def check() -> list[tuple[str, str]]:
+    """Each file of the data with its state, "whole", "missing" or "damaged". Never raises."""
+    return [(name, _state(name)) for name in FILES]
+
+
+def _state(name: str) -> str:
+    try:
+        read(name)
+    except DataError:
+        try:
+            return "damaged" if (data_root() / name).exists() else "missing"
+        except OSError:
+            return "missing"
+    return "whole"

@@ -1,0 +1,103 @@
+"""The trained models in `data/checkpoints/`, and the recipe of each.
+
+`load("pixelcnn")` gives the model ready for use; `train("pixelcnn")` makes it again, or goes on where a run
+that was stopped had come to.
+"""
+
+from pathlib import Path
+
+import torch
+
+from . import data, metrics
+from .models import PixelCNN, WaveNet
+from .train import facts, fit, save
+from .train import load as load_weights
+
+# build: arguments of the constructor; fit: arguments of `fit`
+RECIPES = {
+    "pixelcnn": dict(
+        build=dict(event_shape=(1, 28, 28), levels=2, stacks="single", n_blocks=15, channels=32),
+        fit=dict(steps=12_000, batch_size=64, lr=4e-3, average=0.9995),
+    ),
+    "wavenet": dict(
+        build=dict(
+            event_shape=(8000,), levels=256, dilations=3 * [2**i for i in range(10)], channels=32, skip_channels=96,
+            n_classes=len(data.vocabulary()) + 1,  # the last class says nothing about the word
+        ),
+        fit=dict(steps=4000, batch_size=8, lr=3e-3, average=0.999),
+    ),
+}  # fmt: skip
+
+
+def load(name: str) -> tuple[torch.nn.Module, dict]:
+    """The trained model, ready for use, and the facts that were written beside its weights.
+
+    Raises:
+        KeyError: no such checkpoint. FileNotFoundError, ValueError: its file is missing or damaged.
+    """
+    model = _build(name)
+    return model.eval(), load_weights(model, path(name))
+
+
+def path(name: str) -> Path:
+    """The file of a checkpoint."""
+    if name not in RECIPES:
+        raise KeyError(f"there is no checkpoint {name!r}; there are {', '.join(RECIPES)}")
+    return data.data_root() / "checkpoints" / f"{name}.safetensors"
+
+
+def train(name: str, effort: float = 1.0, folder: str | Path = "build/runs") -> Path:
+    """Train by the recipe and write the checkpoint, with what it measured.
+
+    The state of the run is kept in `folder`; a run that was stopped goes on from there. `effort` multiplies the
+    number of steps; the checkpoint is replaced only at the end of the run.
+    """
+    target, recipe = path(name), RECIPES[name]
+    torch.manual_seed(0)
+    model = _build(name)
+    arguments = dict(recipe["fit"], name=name, checkpoint=Path(folder) / f"{name}.run.safetensors")
+    arguments["steps"] = max(1, round(arguments["steps"] * effort))
+    x, condition, prepare, measure = _images() if name == "pixelcnn" else _sounds(model)
+    history = fit(
+        model, x, condition=condition, prepare=prepare,
+        measure=lambda model: measure(model, "validation"), measure_every=max(1, arguments["steps"] // 10), **arguments,
+    )  # fmt: skip
+    if history.interrupted:
+        raise KeyboardInterrupt(f"{name} stopped at step {len(history.loss)}; run the same command to go on")
+    save(
+        model, target,
+        steps=len(history.loss), minutes=round(history.seconds / 60, 1), precision=history.precision,
+        parameters=sum(p.numel() for p in model.parameters()),
+        validation=history.measured, test=measure(model, "test"),
+    )  # fmt: skip
+    print(f"{target}: {facts(target)}")
+    return target
+
+
+def _build(name: str) -> torch.nn.Module:
+    path(name)
+    return (WaveNet if name == "wavenet" else PixelCNN)(**RECIPES[name]["build"])
+
+
+def _images():
+    def measure(model, split):
+        """Nats per image, pixels drawn once with seed 0."""
+        x = data.binarise(data.mnist(split)[0], torch.Generator().manual_seed(0))
+        return metrics.nats(model, x).mean().item()
+
+    return data.mnist("train")[0], None, data.binarise, measure
+
+
+def _sounds(model):
+    said_nothing = model.n_classes - 1
+
+    def measure(model, split):
+        """Bits per sample, side by side windows of one second, the word not told."""
+        x = data.windows(data.spoken_words(split), 8000).levels
+        nats = metrics.nats(model, x, torch.full((len(x),), said_nothing), batch_size=4)
+        return metrics.bits_per_dimension(nats.mean().item(), x.shape[1])
+
+    heard = data.windows(data.spoken_words("train"), 4000, hop=1000)
+    x = torch.cat([heard.levels, heard.levels])  # once with the word told, once without
+    condition = torch.cat([heard.words, torch.full_like(heard.words, said_nothing)])
+    return x, condition, None, measure

@@ -1,0 +1,250 @@
+"""Handwritten digits, spoken words and toy sets: offline, the same on every machine, checked before use.
+
+Sources, authors, licences and checksums: data/README.md.
+"""
+
+import csv
+import gzip
+import io
+import math
+from typing import NamedTuple
+
+import numpy as np
+import soundfile
+import torch
+from torch import Tensor
+
+from gencourse._files import DataError, check, data_root, read
+
+__all__ = [
+    "SAMPLE_RATE", "DataError", "SpokenWords", "Windows", "all_sequences", "binarise", "check", "data_root",
+    "mnist", "mu_law_decode", "mu_law_encode", "spoken_words", "tiny_images", "vocabulary", "windows",
+]  # fmt: skip
+
+SAMPLE_RATE = 8000  # Hz
+SPLITS = ("train", "validation", "test")
+
+
+# Handwritten digits ---------------------------------------------------------------------------------------
+
+
+def mnist(split: str) -> tuple[Tensor, Tensor]:
+    """MNIST (LeCun, Cortes and Burges): handwritten digits of 28 × 28 pixels, and which digit each is.
+
+    "train" is the first 55,000 images of the original training set, "validation" its last 5,000, "test" the
+    10,000 of the original test set; all in the original order.
+
+    Returns images (N, 1, 28, 28) uint8, from 0 (paper) to 255 (ink), and labels (N,) int64.
+    Raises ValueError for an unknown split, DataError for a missing or damaged file.
+    """
+    _check_split(split)
+    part = "t10k" if split == "test" else "train"
+    images = _idx(f"mnist/{part}-images-idx3-ubyte.gz").unsqueeze(1)  # (N, 1, 28, 28)
+    labels = _idx(f"mnist/{part}-labels-idx1-ubyte.gz").long()  # (N,)
+    if split == "train":
+        return images[:55_000], labels[:55_000]
+    if split == "validation":
+        return images[55_000:].clone(), labels[55_000:].clone()  # a view would keep the others in memory
+    return images, labels
+
+
+def binarise(x: Tensor, generator: torch.Generator) -> Tensor:
+    """Draw each pixel black or white, ink with probability grey/255: x ~ Bernoulli(grey / 255).
+
+    Each call is a new draw ("dynamic binarisation"); 0 never becomes ink, and 255 always does.
+
+    x: uint8 of any shape, on the generator's device. Returns uint8 of the same shape, 0 or 1.
+    Raises TypeError for another dtype or without a generator, ValueError for an empty x or another device.
+    """
+    if not isinstance(generator, torch.Generator):
+        raise TypeError(f"binarise needs a torch.Generator, got {type(generator).__name__}: "
+                        f"binarise(x, torch.Generator().manual_seed(0))")
+    _check_tensor(x, "x")
+    if x.dtype != torch.uint8:
+        raise TypeError(f"x is {x.dtype}; expected uint8 grey values from 0 to 255, as mnist() returns them")
+    if generator.device.type != x.device.type:
+        raise ValueError(f"x is on {x.device}, the generator on {generator.device}; expected the same device")
+    threshold = torch.randint(255, x.shape, dtype=torch.uint8, device=x.device, generator=generator)
+    return (threshold < x).to(torch.uint8)  # 0 … 254, so P(threshold < grey) is grey/255 exactly
+
+
+# Spoken words ---------------------------------------------------------------------------------------------
+
+
+class SpokenWords(NamedTuple):
+    """Recordings of one speaker, one word or short phrase each."""
+
+    waveforms: list[Tensor]  # each (T,) float32 in [-1, 1], 8,000 samples a second
+    words: list[str]  # what is said: "five", "January", "question mark"
+    names: list[str]  # where it comes from: "digits/5", "digits/mon-0", "letters/ascii63"
+
+
+class Windows(NamedTuple):
+    """Pieces of recordings, all of one length."""
+
+    levels: Tensor  # (N, length) µ-law levels, uint8 (int64 when there are more than 256)
+    words: Tensor  # (N,) int64: the index in vocabulary() of the word that the piece is cut from
+    recordings: Tensor  # (N,) int64: the index of the recording that it is cut from
+    starts: Tensor  # (N,) int64: its first sample in that recording
+
+
+def spoken_words(split: str) -> SpokenWords:
+    """Numbers, dates, letters, symbols and the phonetic alphabet, spoken by Allison Smith.
+
+    The split is by recording and stands in data/speech/words.csv: of each of the folders digits, letters and
+    phonetic a tenth for "validation", a tenth for "test", the rest for "train". zero … nine always train, so
+    that a model conditioned on the word can be asked for any of the ten digits. Nearly every word has only one
+    recording, and training hears none of the held-out words.
+
+    Raises ValueError for an unknown split, DataError for a missing or damaged file.
+    """
+    _check_split(split)
+    rows = [row for row in _recordings() if row["split"] == split]
+    sound = {folder: _flac(f"speech/{folder}.flac") for folder in ("digits", "letters", "phonetic")}
+    waveforms = []
+    for row in rows:
+        start, samples = int(row["start"]), int(row["samples"])
+        waveforms.append(sound[row["name"].split("/")[0]][start : start + samples].clone())
+    return SpokenWords(waveforms, [row["word"] for row in rows], [row["name"] for row in rows])
+
+
+def vocabulary() -> list[str]:
+    """The words of all splits, sorted, each once: the classes for a model that is conditioned on the word."""
+    return sorted({row["word"] for row in _recordings()})
+
+
+def windows(spoken: SpokenWords, length: int, hop: int | None = None, levels: int = 256) -> Windows:
+    """Cut every recording into windows of `length` samples, as µ-law levels.
+
+    A window starts every `hop` samples (default: `length`, side by side). What is left at the end gets one
+    more window, moved back so that it ends with the recording: no sample is lost, some are seen twice. A
+    recording shorter than `length` gives one window, filled up with silence at its end (the shortest recording
+    has 4,656 samples).
+
+    Raises ValueError for a length or hop below 1, or a word that is not in vocabulary().
+    """
+    hop = length if hop is None else hop
+    for name, value in (("length", length), ("hop", hop)):
+        if isinstance(value, bool) or not isinstance(value, int) or value < 1:
+            raise ValueError(f"{name} is {value!r}; expected a whole number of samples, at least 1")
+    if not spoken.waveforms:
+        raise ValueError("there are no recordings to cut into windows")
+    index = {word: i for i, word in enumerate(vocabulary())}
+    if unknown := sorted(set(spoken.words) - index.keys()):
+        raise ValueError(f"{unknown} not in vocabulary(); expected words that spoken_words() returns")
+
+    pieces, places = [], []
+    for i, (waveform, word) in enumerate(zip(spoken.waveforms, spoken.words, strict=True)):
+        padded = torch.nn.functional.pad(waveform, (0, max(0, length - len(waveform))))
+        encoded = mu_law_encode(padded, levels)
+        last = len(encoded) - length
+        for start in sorted({*range(0, last + 1, hop), last}):
+            pieces.append(encoded[start : start + length])
+            places.append((index[word], i, start))
+    return Windows(torch.stack(pieces), *torch.tensor(places).unbind(1))
+
+
+def mu_law_encode(x: Tensor, levels: int = 256) -> Tensor:
+    """Round a waveform to `levels` levels that lie close where the sound is soft.
+
+    f(x) = sign(x) log(1 + µ|x|) / log(1 + µ) with µ = levels - 1 (WaveNet, arXiv:1609.03499, section 2.2);
+    the levels lie evenly on [-1, 1], both ends among them, and the nearest to f(x) is taken: -1 is level 0
+    and +1 is level µ, exactly. The scale is symmetric, encode(-x) = µ - encode(x), but for ties. With an even number
+    of levels none is silence: 0 lies halfway between levels/2 - 1 and levels/2, and goes to the upper one.
+
+    x: floating point in [-1, 1], any shape. Returns uint8, or int64 for more than 256 levels.
+    Raises TypeError for integers, ValueError for NaN, values outside [-1, 1] or an empty x.
+    """
+    _check_levels(levels)
+    _check_tensor(x, "x")
+    if not x.is_floating_point():
+        raise TypeError(f"x is {x.dtype}; expected floating point in [-1, 1] (16-bit samples: x / 32768)")
+    if not (x.abs() <= 1).all():  # also catches NaN
+        low, high = x.min().item(), x.max().item()
+        raise ValueError(f"x goes from {low:.4g} to {high:.4g}; expected values in [-1, 1]")
+    mu = levels - 1
+    x = x.double()  # in float32 the levels next to 0 are lost in rounding when there are many
+    companded = x.sign() * torch.log1p(mu * x.abs()) / math.log1p(mu)
+    index = torch.floor((companded + 1) / 2 * mu + 0.5).clamp(0, mu)
+    return index.to(torch.uint8 if levels <= 256 else torch.int64)
+
+
+def mu_law_decode(index: Tensor, levels: int = 256) -> Tensor:
+    """The waveform of µ-law levels, the inverse of `mu_law_encode`: mu_law_encode(mu_law_decode(i)) is i.
+
+    f⁻¹(y) = sign(y) ((1 + µ)^|y| - 1) / µ at y = 2i/µ - 1.
+
+    index: integers from 0 to levels - 1, any shape. Returns float32 in [-1, 1], the ends exactly.
+    Raises TypeError for another dtype, ValueError for a level out of range or an empty index.
+    """
+    _check_levels(levels)
+    _check_tensor(index, "index")
+    if index.is_floating_point() or index.is_complex() or index.dtype == torch.bool:
+        raise TypeError(f"index is {index.dtype}; expected integer levels from 0 to {levels - 1}")
+    low, high = index.min().item(), index.max().item()  # as tensors of uint8, 256 would wrap round to 0
+    if low < 0 or high >= levels:
+        raise ValueError(f"index goes from {low} to {high}; expected levels from 0 to {levels - 1}")
+    mu = levels - 1
+    companded = (2 * index.double() - mu) / mu
+    return (companded.sign() * torch.expm1(companded.abs() * math.log1p(mu)) / mu).float().clamp(-1, 1)
+
+
+# Toy sets -------------------------------------------------------------------------------------------------
+
+
+def all_sequences(length: int, levels: int) -> Tensor:
+    """Every sequence of `length` values from 0 to levels - 1, in counting order.
+
+    Returns (levels ** length, length) uint8.
+    Raises ValueError if there are none, or more than 2 ** 20.
+    """
+    if length < 1 or not 1 <= levels <= 256 or levels**length > 2**20:
+        raise ValueError(f"length {length} and levels {levels}: expected length ≥ 1, levels from 1 to 256 and "
+                         f"at most 2 ** 20 sequences")
+    number = torch.arange(levels**length).unsqueeze(1)  # (N, 1)
+    place = levels ** torch.arange(length - 1, -1, -1)  # (length,)
+    return (number // place % levels).to(torch.uint8)
+
+
+def tiny_images(side: int) -> Tensor:
+    """Every black-and-white image of side × side pixels: (2 ** side², 1, side, side) uint8. Sides 1 to 4."""
+    if side not in (1, 2, 3, 4):
+        raise ValueError(f"side is {side!r}; expected 1, 2, 3 or 4 (side 5 would make 33,554,432 images)")
+    return all_sequences(side * side, 2).reshape(-1, 1, side, side)
+
+
+# Reading and checking -------------------------------------------------------------------------------------
+
+
+def _idx(name: str) -> Tensor:
+    content = gzip.decompress(read(name))
+    n_dimensions = content[3]  # after two zero bytes and 0x08 for uint8; then each size in four bytes
+    shape = np.frombuffer(content, dtype=">i4", count=n_dimensions, offset=4)
+    values = np.frombuffer(content, dtype=np.uint8, offset=4 + 4 * n_dimensions)
+    return torch.from_numpy(values.reshape(*shape).copy())  # a copy: bytes cannot be written to
+
+
+def _flac(name: str) -> Tensor:
+    samples, _ = soundfile.read(io.BytesIO(read(name)), dtype="float32")  # 16-bit samples / 32768
+    return torch.from_numpy(samples)
+
+
+def _recordings() -> list[dict[str, str]]:
+    return list(csv.DictReader(io.StringIO(read("speech/words.csv").decode("utf-8"))))
+
+
+def _check_split(split: str) -> None:
+    if split not in SPLITS:
+        raise ValueError(f"split is {split!r}; expected one of {', '.join(map(repr, SPLITS))}")
+
+
+def _check_tensor(x: Tensor, name: str) -> None:
+    if not isinstance(x, Tensor):
+        raise TypeError(f"{name} is a {type(x).__name__}; expected a torch.Tensor")
+    if x.numel() == 0:
+        raise ValueError(f"{name} is empty: its shape is {tuple(x.shape)}")
+
+
+def _check_levels(levels: int) -> None:
+    if isinstance(levels, bool) or not isinstance(levels, int) or not 2 <= levels <= 2**16:
+        raise ValueError(f"levels is {levels!r}; expected a whole number from 2 to 65,536")

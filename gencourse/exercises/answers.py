@@ -1,0 +1,111 @@
+"""What readers hand in: numbers in any form, unfinished functions, errors."""
+
+from __future__ import annotations
+
+import dis
+import inspect
+import linecache
+import numbers
+import traceback
+from collections.abc import Callable
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from torch import Tensor
+
+
+class Problem(NamedTuple):
+    status: str
+    diagnosis: str
+    message: str
+
+
+class Unusable(Exception):
+    """An answer that holds no numbers."""
+
+    def __init__(self, status: str, diagnosis: str, message: str):
+        self.problem = Problem(status, diagnosis, message)
+
+
+def as_numbers(value) -> Tensor:
+    """Any numbers (tensor on any device, array, list, number; bool, integer, floating) as a new float64 tensor."""
+    if value is None:
+        raise Unusable("not yet", "returned nothing", "It returned nothing: is a `return` missing?")
+    if value is ...:
+        raise Unusable("not attempted", "not attempted", "It returned `...`: write your code in its place.")
+    if inspect.iscoroutine(value):
+        value.close()
+    try:
+        if isinstance(value, (list, tuple, range)):
+            return torch.stack([as_numbers(item) for item in value]) if len(value) else torch.zeros(0).double()
+        if isinstance(value, Tensor) and not value.is_complex():
+            return value.detach().to_dense().to("cpu", torch.float64, copy=True)
+        if isinstance(value, (np.ndarray, np.generic)) and not np.iscomplexobj(value):
+            return torch.from_numpy(np.array(value, dtype=np.float64))
+        if isinstance(value, numbers.Number) or hasattr(value, "__float__"):
+            return torch.tensor(float(value), dtype=torch.float64)
+    except (Unusable, RuntimeError, TypeError, ValueError, OverflowError):    # ragged, too large, no numbers
+        pass
+    hint = ": `return` in place of `yield`?" if inspect.isgenerator(value) else " where numbers are due."
+    raise Unusable("not yet", "wrong type", f"It returned {shape_of(value)}{hint}")
+
+
+def shape_of(value) -> str:
+    """A few words for any value: itself if it is short, else its type and shape."""
+    if isinstance(value, (Tensor, np.ndarray)):
+        numel = value.numel() if isinstance(value, Tensor) else value.size
+        if numel > 8 or value.ndim > 1:
+            return f"{'a tensor' if isinstance(value, Tensor) else 'an array'} of shape {tuple(value.shape)}"
+        return str([round(number, 4) for number in value.reshape(-1).tolist()])
+    if callable(value):
+        return getattr(value, "__name__", type(value).__name__)
+    words = repr(value)
+    return words if isinstance(value, (list, tuple, numbers.Number, str)) and len(words) <= 60 else (
+        f"a {type(value).__name__}" + (f" of {len(value)}" if isinstance(value, (list, tuple)) else ""))
+
+
+_IDLE = {"RESUME", "NOP", "CACHE", "EXTENDED_ARG", "PRECALL", "CALL", "PUSH_NULL", "POP_TOP", "STORE_FAST",
+         "RETURN_VALUE", "RAISE_VARARGS", "COPY_FREE_VARS", "MAKE_CELL"}
+
+
+def is_stub(fn: Callable) -> bool:
+    """Whether the function's body does nothing: `...`, `pass`, a docstring, or `raise NotImplementedError`."""
+    code = getattr(inspect.unwrap(fn), "__code__", None)
+    if code is None or code.co_flags & (inspect.CO_GENERATOR | inspect.CO_COROUTINE):
+        return False
+    unfinished = False
+    for step in dis.get_instructions(code):
+        if step.opname in ("LOAD_GLOBAL", "LOAD_COMMON_CONSTANT") and "NotImplementedError" in step.argrepr:
+            unfinished = True
+        elif step.opname in ("LOAD_CONST", "RETURN_CONST"):
+            if not (step.argval is None or step.argval is ... or (unfinished and isinstance(step.argval, str))):
+                return False
+        elif step.opname not in _IDLE:
+            return False
+    return True
+
+
+def describe_error(error: BaseException, fn: Callable) -> Problem:
+    """The error in a line or two: type, message, and the line of the reader's own code."""
+    kind, words = type(error).__name__, " ".join(str(error).split())
+    words = f"`{kind}`" + (f": {words[:200]}{'…' if len(words) > 200 else ''}" if words else "")
+    if isinstance(error, RecursionError):
+        words += " (the function calls itself without end)"
+    if isinstance(error, MemoryError) or "allocate memory" in str(error):
+        words += " (it asks for more memory than there is)"
+    return Problem("raised an error", kind, f"{words}{_line(error, fn)}.")
+
+
+def _line(error: BaseException, fn: Callable) -> str:
+    code = getattr(inspect.unwrap(fn), "__code__", None) or getattr(type(fn).__call__, "__code__", None)
+    frames = [(frame.f_code.co_filename, line) for frame, line in traceback.walk_tb(error.__traceback__)]
+    here = str(Path(__file__).parent)
+    own = [frame for frame in frames if code is not None and frame[0] == code.co_filename]
+    own = own or [frame for frame in frames if not frame[0].startswith(here)]
+    if not own:
+        return ""
+    filename, number = own[-1]
+    source = linecache.getline(filename, number).strip()
+    return f", in line {number}" + (f": `{source}`" if source else "")

@@ -1,0 +1,304 @@
+"""An exercise answers back: it runs the reader's function, and names the misconception behind a wrong answer.
+
+An exercise is a reference implementation, the inputs it is tried on, and a list of mistakes. A mistake is *one change*
+in the reference's source, with a name and a message. A wrong answer is run on the inputs and compared with every
+mistake; where one behaves alike on all inputs, its message is shown. Then come symptoms (a property that many wrong
+implementations share), then what can be said of any numbers: shape, NaN, a constant factor, where they differ first.
+Only behaviour counts; the source of the reader's function is never compared with anything.
+"""
+
+from __future__ import annotations
+
+import ast
+import copy
+import inspect
+import math
+import textwrap
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from .answers import Problem, Unusable, as_numbers, describe_error, is_stub, shape_of
+from .sandbox import Stopped, run_limited, untouched
+from .verdict import Listing, Page, Verdict, show
+
+GOES_ON = "The notebook goes on with the reference."
+
+
+class Case:
+    """One input. Arguments are copied for every call, so an in-place function harms nobody.
+
+    observe(fn, *arguments) replaces `fn(*arguments)` where more than one call is to be looked at; `atol` and `rtol`
+    are the tolerances of the comparison.
+    """
+
+    def __init__(self, *arguments, label: str | None = None, observe: Callable | None = None,
+                 atol: float = 1e-5, rtol: float = 1e-4):
+        self.arguments, self.label, self.observe = arguments, label, observe
+        self.atol, self.rtol = atol, rtol
+
+    def run(self, fn: Callable) -> Tensor:
+        arguments = copy.deepcopy(self.arguments)
+        return self.observe(fn, *arguments) if self.observe else as_numbers(fn(*arguments))
+
+    def same(self, a: Tensor, b: Tensor) -> bool:
+        return a.shape == b.shape and torch.allclose(a, b, rtol=self.rtol, atol=self.atol, equal_nan=True)
+
+
+@dataclass(frozen=True)
+class Result:
+    """What came of one case: a value (float64), or a problem where there is none."""
+
+    case: Case
+    label: str
+    expected: Tensor
+    value: Tensor | None = None
+    problem: Problem | None = None
+
+    @property
+    def right(self) -> bool:
+        return self.value is not None and self.case.same(self.value, self.expected)
+
+    def like(self, other: Result) -> bool:
+        if self.value is None or other.value is None:
+            return self.value is other.value and self.problem.diagnosis == other.problem.diagnosis
+        return self.case.same(self.value, other.value)
+
+
+@dataclass(frozen=True)
+class Mistake:
+    name: str
+    message: str
+    function: Callable
+
+
+@dataclass(frozen=True)
+class Symptom:
+    name: str
+    message: str
+    shows: Callable[[list[Result]], bool]
+
+
+def exercise(*, minutes: int, difficulty: str, hints: Sequence[str], cases: Sequence[Case]):
+    """Turns the decorated function, the reference, into an Exercise of the same name."""
+    return lambda reference: Exercise(reference, minutes, difficulty, tuple(hints), tuple(cases))
+
+
+class Exercise:
+    """check(fn) · grade(fn) · hint() · solution(). See gencourse/exercises/autoregression.py for how one is written."""
+
+    def __init__(self, reference: Callable, minutes: int, difficulty: str, hints: tuple[str, ...],
+                 cases: tuple[Case, ...]):
+        self.reference, self.name = reference, reference.__name__
+        self.minutes, self.difficulty, self.hints, self.cases = minutes, difficulty, hints, cases
+        self.mistakes: list[Mistake] = []
+        self.symptoms: list[Symptom] = []
+        self._hints_given = 0
+
+    # what the reader calls
+
+    def check(self, fn: Callable, seconds: float = 10.0) -> Callable:
+        """Show the verdict; return `fn` if it passed, else the reference."""
+        verdict = self.grade(fn, seconds)
+        after = "" if verdict.passed else GOES_ON
+        if verdict.status in ("not yet", "raised an error"):
+            after += f" Stuck? `exercises.{self.name}.hint()`"
+        show(verdict.page(after))
+        return fn if verdict.passed else self.reference
+
+    def grade(self, fn: Callable, seconds: float = 10.0) -> Verdict:
+        """The verdict alone. The reader's function has `seconds` for all inputs together."""
+        if (verdict := self._before_running(fn)) is not None:
+            return verdict
+        with untouched(), torch.device("cpu"):
+            results, stopped_at, printed = self._run(fn, seconds)
+            status, diagnosis, message = stopped_at or self._judge(results)
+        return Verdict(self.name, status, diagnosis, message, printed)
+
+    def hint(self) -> None:
+        """Show the next hint."""
+        n, total = self._hints_given, len(self.hints)
+        if n < total:
+            show(Page("info", f"{self.name}: hint {n + 1} of {total}", self.hints[n]))
+            self._hints_given += 1
+        else:
+            show(Page("info", f"{self.name}: that was the last of {total} hints",
+                      f"{self.hints[-1]}\nA way to do it: `exercises.{self.name}.solution()`"))
+
+    def solution(self) -> None:
+        """Show the reference."""
+        show(Listing(f"{self.name}: one way to do it", self.solution_source))
+
+    # what an exercise says of itself
+
+    @property
+    def statement(self) -> str:
+        return f"about {self.minutes} minutes · {self.difficulty}\n{inspect.getdoc(self.reference)}"
+
+    @property
+    def solution_source(self) -> str:
+        """Source of the reference; it stands alone after `import math`, `import torch`, `from torch import Tensor`."""
+        return "\n".join(self._source_lines()) + "\n"
+
+    @property
+    def stub(self) -> str:
+        """What stands in the notebook: the signature, the docstring, and a place for the reader's code."""
+        lines = self._source_lines()
+        end = ast.parse("\n".join(lines)).body[0].body[0].end_lineno
+        return "\n".join(lines[:end] + ["    ...".ljust(44) + "# your code"]) + "\n"
+
+    def _source_lines(self) -> list[str]:
+        source = textwrap.dedent(inspect.getsource(self.reference))
+        return source.splitlines()[ast.parse(source).body[0].lineno - 1:]       # without the decorator
+
+    def _page(self) -> Page:
+        return Page("info", f"Exercise {self.name}", self.statement)
+
+    def __repr__(self) -> str:
+        return self._page().text()
+
+    def _repr_html_(self) -> str:
+        return self._page().html()
+
+    # how an exercise is written
+
+    def mistake(self, name: str, old: str, new: str, message: str) -> None:
+        """A wrong implementation: `old`, which occurs once in the reference's source, replaced by `new`."""
+        source = self.solution_source
+        if source.count(old) != 1:
+            raise ValueError(f"{self.name}, {name!r}: {old!r} occurs {source.count(old)} times, not once")
+        scope = {"math": math, "torch": torch, "Tensor": Tensor}
+        exec(source.replace(old, new), scope)
+        self.mistakes.append(Mistake(name, message, scope[self.name]))
+
+    def symptom(self, name: str, message: str | None = None):
+        """Registers the decorated `shows(results) -> bool`. A mistake's name alone takes over its message."""
+        message = message or next(mistake.message for mistake in self.mistakes if mistake.name == name)
+        return lambda shows: self.symptoms.append(Symptom(name, message, shows))
+
+    # how an answer is judged
+
+    def _before_running(self, fn) -> Verdict | None:
+        parameters = inspect.signature(self.reference)
+        if not callable(fn):
+            return Verdict(self.name, "not yet", "not a function", f"This is not a function but {shape_of(fn)}: hand "
+                           f"over the function itself, without calling it: `check({self.name})`.")
+        if is_stub(fn):
+            return Verdict(self.name, "not attempted", "not attempted",
+                           "Write your code where the `...` stands, and run the cell again.")
+        try:
+            theirs = inspect.signature(fn)
+        except (TypeError, ValueError):                                         # some built-in functions have none
+            return None
+        for case in self.cases:
+            try:
+                theirs.bind(*(case.arguments if case.observe is None else parameters.parameters))
+            except TypeError:
+                return Verdict(self.name, "not yet", "wrong parameters", f"The exercise is called as `{self.name}"
+                               f"({', '.join(map(str, parameters.parameters.values()))})`, yours takes `{theirs}`.")
+        return None
+
+    def _try(self, fn: Callable, case: Case, expected: Tensor, label: str = "") -> Result:
+        try:
+            return Result(case, label, expected, value=case.run(fn))
+        except Stopped:
+            raise
+        except Unusable as unusable:
+            return Result(case, label, expected, problem=unusable.problem)
+        except BaseException as error:                                          # SystemExit too: `exit()`
+            return Result(case, label, expected, problem=describe_error(error, fn))
+
+    def _run(self, fn: Callable, seconds: float) -> tuple[list[Result], Problem | None, str]:
+        cases = [*self.cases, self.cases[0]]                                    # the first twice: is it the same?
+        labels = [self._label(case) for case in cases]
+        expected = [case.run(self.reference) for case in cases]
+        results: list[Result] = []
+
+        def work() -> None:
+            for case, value, label in zip(cases, expected, labels):
+                results.append(self._try(fn, case, value, label))
+
+        finished, printed = run_limited(work, seconds)
+        n_done = len(results)
+        if finished and n_done == len(cases):
+            return results, None, printed
+        before = f" {n_done} of {len(cases)} inputs were done before." if n_done else ""
+        return results, Problem("not yet", "does not end", f"Stopped after {seconds:g} s on "
+                                f"{labels[min(n_done, len(cases) - 1)]}: does your loop end?{before}"), printed
+
+    def _judge(self, results: list[Result]) -> Problem:
+        *results, again = results
+        wrong = [result for result in results if not result.right]
+        if not wrong:
+            if not again.right:
+                return Problem("not yet", "another answer the second time", f"Right the first time, but on "
+                               f"{again.label} the second call gives another answer: does your function keep "
+                               "something between calls?")
+            return Problem("passed", "passed", f"Right on all {len(results)} inputs.")
+        first = wrong[0]
+        found = next((m for m in self.mistakes if self._behaves_like(results, m.function)), None)
+        found = found or next((s for s in self.symptoms if s.shows(results)), None)
+        failed = next((result.problem for result in wrong if result.problem), None)
+        seen = f" (Seen on {first.label}.)"
+        if found and failed:
+            return Problem(failed.status, found.name, f"{found.message} {failed.message}")
+        if found:
+            return Problem("not yet", found.name, found.message + seen)
+        if failed:
+            label = next(result.label for result in wrong if result.problem is failed)
+            return Problem(failed.status, failed.diagnosis, f"{failed.message} The input was {label}.")
+        if first.value.shape != first.expected.shape:
+            due = f"shape {tuple(first.expected.shape)}" if first.expected.dim() else "a single number, shape (),"
+            return Problem("not yet", "wrong shape", f"The answer has shape {tuple(first.value.shape)} where {due} "
+                           f"is due, on {first.label}.")
+        return _in_general(results, wrong)
+
+    def _behaves_like(self, results: list[Result], mistake: Callable) -> bool:
+        return all(result.like(self._try(mistake, result.case, result.expected)) for result in results)
+
+    def _label(self, case: Case) -> str:
+        if case.label:
+            return case.label
+        names = inspect.signature(self.reference).parameters
+        return ", ".join(f"`{name} = {shape_of(value)}`" for name, value in zip(names, case.arguments))
+
+
+def _in_general(results: list[Result], wrong: list[Result]) -> Problem:
+    """What can be said of wrong numbers of the right shape, without saying which are right."""
+    first = wrong[0]
+    score = f" ({len(results) - len(wrong)} of {len(results)} inputs come out right.)"
+    nan = next((r for r in wrong if r.value.isnan().any() and not r.expected.isnan().any()), None)
+    if nan:
+        return Problem("not yet", "not a number", f"There is a NaN in the answer on {nan.label}: 0 / 0, the logarithm "
+                       "of a negative number, or 0 times infinity?")
+    inf = next((r for r in wrong if r.value.isinf().any() and not r.expected.isinf().any()), None)
+    if inf:
+        return Problem("not yet", "infinite", f"There is an infinity in the answer on {inf.label}: the logarithm of "
+                       "0, a division by 0, or a number too large for its type?")
+    if all(r.value.shape == r.expected.shape for r in results):
+        values = torch.cat([r.value.reshape(-1) for r in results])
+        due = torch.cat([r.expected.reshape(-1) for r in results])
+        where = due.abs() > 1e-6
+        if where.sum() > 1:
+            ratio = (values[where] / due[where]).median().item()
+            if ratio != 0 and torch.allclose(values, ratio * due, rtol=1e-3, atol=1e-5):
+                return Problem("not yet", "off by a constant factor", "Every number has the wrong sign."
+                               if abs(ratio + 1) < 1e-3 else
+                               f"Every number is {ratio:.4g} times what is due, on all inputs: a unit, or a "
+                               "normalisation?")
+            shift = (values - due).median().item()
+            if torch.allclose(values - due, torch.full_like(due, shift), atol=1e-5):
+                return Problem("not yet", "off by a constant", f"Every number is too {'large' if shift > 0 else 'small'}"
+                               ", by the same amount on all inputs.")
+    off = ~torch.isclose(first.value, first.expected, rtol=first.case.rtol, atol=first.case.atol)
+    if first.value.dim() == 0:
+        low = "small" if first.value < first.expected else "large"
+        return Problem("not yet", "differs", f"On {first.label} your value is too {low}.{score}")
+    if first.case.same(first.value.flatten().sort().values, first.expected.flatten().sort().values):
+        return Problem("not yet", "right numbers in wrong places",
+                       f"On {first.label} the numbers are the right ones, but not in their places.{score}")
+    place = tuple(off.nonzero()[0].tolist())
+    return Problem("not yet", "differs", f"On {first.label} {int(off.sum())} of {off.numel()} entries differ, the first "
+                   f"at {list(place)}; the largest deviation is {(first.value - first.expected).abs().max():.3g}.{score}")

@@ -1,0 +1,130 @@
+"""Runs the reader's code: for a limited time, with its prints held back, and without a trace afterwards."""
+
+from __future__ import annotations
+
+import contextlib
+import ctypes
+import random
+import sys
+import threading
+import time
+import warnings
+from collections.abc import Callable, Iterator
+
+import numpy as np
+import torch
+
+PRINT_LIMIT = 1000                              # characters of the reader's prints that are kept
+
+
+class Stopped(SystemExit):
+    """Raised inside the reader's code when its time is up. `except Exception` does not catch it, and a thread
+    that ends on a SystemExit ends silently."""
+
+
+def run_limited(work: Callable[[], None], seconds: float) -> tuple[bool, str]:
+    """Run `work()` in a thread of its own, for at most `seconds`; returns (did it finish?, what it printed).
+
+    A thread can be stopped on every operating system and from every thread, which a signal cannot. Code that
+    does not react (a long sleep) is left behind; the exception waits for it.
+    """
+    threads = torch.get_num_threads()
+
+    def target() -> None:
+        try:
+            work()
+        finally:
+            if torch.get_num_threads() != threads:
+                torch.set_num_threads(threads)  # what new threads inherit; the caller's own count never changed
+
+    thread = threading.Thread(target=target, daemon=True, name="an exercise being checked")
+    with _prints_of(thread) as printed:
+        thread.start()
+        deadline = time.monotonic() + seconds
+        try:
+            while thread.is_alive() and time.monotonic() < deadline:
+                thread.join(0.05)               # in short turns, so that the reader can interrupt on Windows too
+        finally:
+            finished = not thread.is_alive()
+            if not finished:
+                _stop(thread)
+                torch.set_num_threads(threads)
+    return finished, printed.text()
+
+
+def _stop(thread: threading.Thread, patience: float = 1.0) -> None:
+    """Raise Stopped in the thread, again and again: code may catch it and go on."""
+    def poke_for(limit: float, pause: float) -> None:
+        end = time.monotonic() + limit
+        while thread.is_alive() and time.monotonic() < end:
+            ctypes.pythonapi.PyThreadState_SetAsyncExc(ctypes.c_ulong(thread.ident), ctypes.py_object(Stopped))
+            thread.join(pause)
+
+    poke_for(patience, 0.01)
+    if thread.is_alive():
+        threading.Thread(target=poke_for, args=(float("inf"), 0.5), daemon=True).start()
+
+
+class _Prints:
+    """Stands in for sys.stdout and sys.stderr: keeps the beginning of what one thread writes, passes on the rest."""
+
+    def __init__(self, original, thread: threading.Thread, kept: list[str]):
+        self.original, self.thread, self.kept = original, thread, kept
+        self.length = 0
+
+    def write(self, text: str) -> int:
+        if threading.current_thread() is not self.thread:
+            return self.original.write(text)
+        if self.length < PRINT_LIMIT:
+            self.kept.append(text[:PRINT_LIMIT - self.length])
+        self.length += len(text)
+        return len(text)
+
+    def writelines(self, lines) -> None:
+        for line in lines:
+            self.write(line)
+
+    def __getattr__(self, name: str):
+        return getattr(self.original, name)
+
+    def text(self) -> str:
+        more = self.length - PRINT_LIMIT
+        return "".join(self.kept) + (f"\n… and {more:,} characters more" if more > 0 else "")
+
+
+@contextlib.contextmanager
+def _prints_of(thread: threading.Thread) -> Iterator[_Prints]:
+    out, err = sys.stdout, sys.stderr
+    prints = _Prints(out, thread, [])
+    sys.stdout, sys.stderr = prints, _Prints(err, thread, [])
+    try:
+        yield prints
+    finally:
+        sys.stdout, sys.stderr = out, err
+
+
+@contextlib.contextmanager
+def untouched() -> Iterator[None]:
+    """Give back, as they were, the global states that code inside may change: random numbers, default dtype,
+    warnings filters, recursion limit. (Gradient mode and default device belong to a thread: see run_limited.)
+
+    Inside, the random states are fixed, so that the same answer draws the same verdict every time.
+    """
+    states = random.getstate(), np.random.get_state(), torch.get_rng_state()
+    cuda = torch.cuda.get_rng_state_all() if torch.cuda.is_initialized() else None
+    dtype, recursion_limit = torch.get_default_dtype(), sys.getrecursionlimit()
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            random.seed(0)
+            np.random.seed(0)
+            torch.default_generator.manual_seed(0)
+            yield
+    finally:
+        random.setstate(states[0])
+        np.random.set_state(states[1])
+        torch.set_rng_state(states[2])
+        if cuda is not None:
+            torch.cuda.set_rng_state_all(cuda)
+        torch.set_default_dtype(dtype)
+        sys.setrecursionlimit(recursion_limit)

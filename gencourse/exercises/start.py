@@ -1,0 +1,87 @@
+"""The exercise of notebook 00: what a likelihood is, on a biased coin."""
+
+from __future__ import annotations
+
+import math
+
+import torch
+from torch import Tensor
+
+from .core import Case, exercise
+
+
+def _flips(n: int, heads: int) -> Tensor:
+    order = torch.randperm(n, generator=torch.Generator().manual_seed(n))
+    return (order < heads).long()
+
+
+@exercise(
+    minutes=5,
+    difficulty="easy",
+    hints=(
+        "The flips are independent: their probability is a product. What does the logarithm make of a "
+        "product?",
+        "A head contributes `math.log(p)` to the sum. What does a tail contribute?",
+        "Count: `heads = flips.sum()`, and the tails are what is left of `len(flips)`. Each count "
+        "multiplies the logarithm of one probability.",
+    ),
+    cases=(
+        Case(torch.tensor([1]), 0.3),
+        Case(torch.tensor([0]), 0.3),
+        Case(torch.tensor([1, 1, 0, 1, 0, 1, 1, 1]), 0.5),
+        Case(torch.tensor([1, 0, 0, 1, 1]), 0.8),
+        Case(torch.ones(6, dtype=torch.int64), 0.9),
+        Case(torch.zeros(7, dtype=torch.int64), 0.25),
+        Case(_flips(40, 11), 0.07),
+        Case(_flips(5000, 1600), 0.3, label="5,000 flips, `p = 0.3`"),
+    ),
+)
+def coin_log_likelihood(flips: Tensor, p: float) -> Tensor:
+    """The log-likelihood of a series of flips of one coin, in nats.
+
+    flips: (N,) integers, 1 for heads and 0 for tails; p: probability of heads, strictly between 0 and 1.
+    Returns one number, log P(flips): a float or a tensor of shape ().
+    """
+    heads = flips.sum()
+    tails = len(flips) - heads
+    return heads * math.log(p) + tails * math.log(1 - p)
+
+
+coin_log_likelihood.mistake(
+    "the tails are forgotten", " + tails * math.log(1 - p)", "",
+    "Only the heads count in your answer. A tail is evidence too: it has a probability of its own.")
+coin_log_likelihood.mistake(
+    "heads and tails swapped", "heads * math.log(p) + tails * math.log(1 - p)",
+    "tails * math.log(p) + heads * math.log(1 - p)",
+    "Heads and tails have changed places: p is the probability of a 1.")
+coin_log_likelihood.mistake(
+    "the product underflows", "heads * math.log(p) + tails * math.log(1 - p)",
+    "(p ** heads * (1 - p) ** tails).log()",
+    "Few flips come out right, many do not: a product of thousands of probabilities is too small for a "
+    "floating-point number and becomes 0. Take logarithms first, then add.")
+coin_log_likelihood.mistake(
+    "no logarithm", "heads * math.log(p) + tails * math.log(1 - p)", "p ** heads * (1 - p) ** tails",
+    "This is the likelihood itself; its logarithm is asked for.")
+coin_log_likelihood.mistake(
+    "the mean in place of the sum", "heads * math.log(p) + tails * math.log(1 - p)",
+    "(heads * math.log(p) + tails * math.log(1 - p)) / len(flips)",
+    "This is the mean over the flips. The probability of the whole series is a product, so its logarithm is "
+    "a sum.")
+coin_log_likelihood.mistake(
+    "bits instead of nats", "heads * math.log(p) + tails * math.log(1 - p)",
+    "heads * math.log2(p) + tails * math.log2(1 - p)",
+    "These are bits: the logarithm to base 2. Nats come from the natural logarithm.")
+coin_log_likelihood.mistake(
+    "the sign is turned", "return heads * math.log(p) + ", "return -heads * math.log(p) - ",
+    "This is the negative log-likelihood, what a training loop makes small. The log-likelihood itself is "
+    "asked for, and the logarithm of a probability is never above 0.")
+coin_log_likelihood.mistake(
+    "the probability of the count", "return heads",
+    "return math.lgamma(len(flips) + 1) - math.lgamma(heads + 1) - math.lgamma(tails + 1) + heads",
+    "This is the probability of so many heads in any order (a binomial distribution). The order is known "
+    "here: it is this one series.")
+
+
+@coin_log_likelihood.symptom("the product underflows")
+def _(results):
+    return all(r.right for r in results[:-1]) and not results[-1].right

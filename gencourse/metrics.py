@@ -1,0 +1,54 @@
+"""Yardsticks: how likely, how far it sees, how much alike."""
+
+import math
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor, nn
+
+from .progress import progress
+
+
+@torch.no_grad()
+def nats(model: nn.Module, x: Tensor, condition: Tensor | None = None, batch_size: int = 250) -> Tensor:
+    """Negative log-likelihood of every example, -log P(x), by batches: (N, *event_shape) -> (N,) nats."""
+    starts = range(0, len(x), batch_size)
+    parts = []
+    for i in progress(starts, desc="likelihood", unit="batch") if len(starts) > 8 else starts:
+        given = () if condition is None else (condition[i : i + batch_size],)
+        parts.append(-model.log_prob(x[i : i + batch_size], *given))
+    if not parts:
+        raise ValueError("x is empty; expected at least one example")
+    return torch.cat(parts)
+
+
+def bits_per_dimension(nats: float | Tensor, n_dimensions: int) -> float | Tensor:
+    """Nats of a whole event -> bits for each of its dimensions: nats / (n_dimensions · ln 2)."""
+    if n_dimensions < 1:
+        raise ValueError(f"n_dimensions is {n_dimensions}; expected at least 1 (28·28 = 784 for a digit)")
+    return nats / (n_dimensions * math.log(2))
+
+
+def receptive_field(model: nn.Module, position: Sequence[int], n_probes: int = 8, generator=None) -> Tensor:
+    """How strongly the prediction at `position` depends on every position of the event.
+
+    Backpropagates from the logits at that position to random inputs, and keeps the largest gradient over
+    `n_probes` inputs: exactly zero where the model cannot see.
+
+    Args:
+        model: has `event_shape`, `levels` and `logits`. position: index into `event_shape`, such as (0, 14, 14).
+
+    Returns:
+        (*event_shape), absolute gradient.
+    """
+    if len(position) != len(model.event_shape):
+        raise ValueError(f"position is {tuple(position)}; expected {len(model.event_shape)} indices")
+    generator = generator or torch.Generator().manual_seed(0)
+    x = torch.rand(n_probes, *model.event_shape, generator=generator) * (model.levels - 1)
+    x.requires_grad_(True)
+    condition = None if model.n_classes is None else torch.zeros(n_probes, dtype=torch.long)
+    logits = model.logits(x, condition)  # (n_probes, levels, *event_shape)
+    here = logits[(slice(None), slice(None), *position)]  # (n_probes, levels)
+    weights = torch.randn(here.shape, generator=generator)
+    (gradient,) = torch.autograd.grad((here * weights).sum(), x)
+    return gradient.abs().amax(0)

@@ -1,0 +1,7 @@
+"""The models of the course, one family a file; all are distributions over tensors of shape `event_shape`."""
+
+from .pixelcnn import PixelCNN
+from .pixelrnn import PixelRNN
+from .wavenet import WaveNet
+
+__all__ = ["PixelCNN", "PixelRNN", "WaveNet"]

@@ -1,0 +1,240 @@
+"""What every model of the course promises, and what the autoregressive ones share.
+
+An autoregressive model writes an event x = (x_1, …, x_D) the way a text is written, one symbol after the other,
+
+    log P(x) = Σ_i log P(x_i | x_1, …, x_{i-1}),
+
+so its likelihood is exact: one pass gives all D conditionals, and their logarithms are added.
+Sampling runs the same product forwards, D passes one after the other.
+"""
+
+from collections.abc import Callable, Iterable
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+INTEGERS = (torch.uint8, torch.int16, torch.int32, torch.int64)
+
+
+class Autoregressive(nn.Module):
+    """A distribution over level indices 0 … levels-1 of shape `event_shape`, factorised in raster order.
+
+    A subclass gives `logits` (all conditionals of a known x in one pass) and `_stepper` (the same conditionals
+    one position at a time, each layer computing only what is new).
+
+    Args:
+        event_shape: shape of one example, without the batch: (1, H, W) for images, (length,) for sound.
+        levels: number of values a pixel or a sample can take.
+        n_classes: if given, the distribution is conditioned on a class index 0 … n_classes-1.
+
+    Raises:
+        TypeError, ValueError: for sizes that are not positive integers.
+    """
+
+    def __init__(self, event_shape: tuple[int, ...], levels: int, n_classes: int | None = None):
+        super().__init__()
+        if isinstance(event_shape, int):
+            raise TypeError(f"event_shape is the integer {event_shape}; give a tuple such as (1, 28, 28) or (8000,)")
+        self.event_shape = tuple(positive_integer("event_shape", size) for size in event_shape)
+        self.levels = positive_integer("levels", levels, least=2)
+        if self.levels > 65536:
+            raise ValueError(f"levels is {levels}; at most 65536 (16 bits) are modelled")
+        self.n_classes = None if n_classes is None else positive_integer("n_classes", n_classes)
+
+    # -- what a subclass gives ---------------------------------------------------------------------------
+
+    def logits(self, x: Tensor, condition: Tensor | None = None) -> Tensor:
+        """Unnormalised log-probabilities of every level at every position, given the positions before it.
+
+        Args:
+            x: (B, *event_shape) level indices; or floating-point numbers on the same scale, so that gradients
+                with respect to x can be taken (that is how receptive fields are measured).
+            condition: (B,) class indices, if the model has `n_classes`.
+
+        Returns:
+            (B, levels, *event_shape)
+        """
+        raise NotImplementedError
+
+    def _stepper(self, n: int, condition: Tensor | None) -> Callable[[Tensor | None], Tensor]:
+        """A function called once per position, in order, with the (n,) values of the position just before
+        (None at the first): it returns the (n, levels) logits of the next position."""
+        raise NotImplementedError
+
+    # -- what all of them share --------------------------------------------------------------------------
+
+    def log_prob(self, x: Tensor, condition: Tensor | None = None) -> Tensor:
+        """Exact log-likelihood, in float32 whatever precision the model was trained in.
+
+        Args:
+            x: (B, *event_shape) level indices, an integer dtype.
+            condition: (B,) class indices, if the model has `n_classes`.
+
+        Returns:
+            (B,) nats, summed over the event.
+
+        Raises:
+            TypeError: x is no tensor of integers. ValueError: wrong shape, no example, or a level out of range.
+        """
+        self.check_levels(x)
+        with torch.autocast(x.device.type, enabled=False):
+            logits = self.logits(x, condition)
+        return -F.cross_entropy(logits.float(), x.long(), reduction="none").flatten(1).sum(1)
+
+    def loss(self, x: Tensor, condition: Tensor | None = None) -> Tensor:
+        """Negative log-likelihood in nats per example, averaged over the batch: what `fit` minimises."""
+        self.check_levels(x)
+        logits = self.logits(x, condition)
+        return F.cross_entropy(logits.float(), x.long(), reduction="sum") / len(x)
+
+    @torch.no_grad()
+    def sample(
+        self,
+        n: int,
+        generator: torch.Generator | None = None,
+        cached: bool = True,
+        prefix: Tensor | None = None,
+        condition: Tensor | None = None,
+        progress: Callable[[Iterable], Iterable] | None = None,
+    ) -> Tensor:
+        """Draw n events, position after position.
+
+        Args:
+            generator: source of randomness; under the same generator state both paths give the same samples.
+            cached: True computes in each layer only what the new position adds; False is the textbook loop,
+                one whole pass of the network a position.
+            prefix: level indices that are kept, and completed: (n or 1, 1, rows, W) for images, the upper rows;
+                (n or 1, t) for sound, the beginning.
+            condition: (n,) class indices, if the model has `n_classes`.
+            progress: wraps the loop over positions, such as `gencourse.progress.progress`.
+
+        Returns:
+            (n, *event_shape), uint8 (int64 if there are more than 256 levels).
+        """
+        return self._sample(self.event_shape, n, generator, cached, prefix, condition, progress)
+
+    def _sample(self, event_shape, n, generator, cached, prefix, condition, progress) -> Tensor:
+        n = positive_integer("n", n, least=0)
+        device = next(self.parameters()).device
+        x = torch.zeros(n, *event_shape, dtype=torch.long, device=device)
+        written = 0 if prefix is None else self._write_prefix(x, prefix)
+        dtype = torch.uint8 if self.levels <= 256 else torch.int64
+        if n == 0:
+            return x.to(dtype)
+        flat = x.view(n, -1)  # (n, D), raster order
+        noise = torch.rand(flat.shape, generator=generator, device=device)
+        positions = range(flat.shape[1])
+        with torch.autocast(device.type, enabled=False):
+            if cached:
+                step = self._stepper(n, condition)
+                for i in progress(positions) if progress else positions:
+                    logits = step(flat[:, i - 1] if i else None)
+                    if i >= written:
+                        flat[:, i] = draw(logits, noise[:, i])
+            else:
+                positions = positions[written:]
+                for i in progress(positions) if progress else positions:
+                    logits = self.logits(x, condition).view(n, self.levels, -1)[:, :, i]
+                    flat[:, i] = draw(logits, noise[:, i])
+        return x.to(dtype)
+
+    def encode(self, x: Tensor) -> Tensor:
+        """Levels 0 … levels-1 spread evenly over [-1, 1], as float32."""
+        if not isinstance(x, Tensor):
+            raise TypeError(f"x is {article(x)}; expected a torch.Tensor of level indices")
+        self._check_shape(x)
+        return x.float() * (2 / (self.levels - 1)) - 1
+
+    def check_levels(self, x: Tensor) -> None:
+        """Raise unless x is a non-empty batch of level indices that this model can have."""
+        if not isinstance(x, Tensor):
+            raise TypeError(f"x is {article(x)}; expected a torch.Tensor of level indices (uint8 or int64)")
+        if x.dtype not in INTEGERS:
+            raise TypeError(
+                f"x has dtype {x.dtype}; expected level indices 0 … {self.levels - 1} as uint8 or int64"
+                + (" (binarise or quantise real-valued data first)" if x.is_floating_point() else "")
+            )
+        self._check_shape(x)
+        if len(x) == 0:
+            raise ValueError("x is an empty batch; expected at least one example")
+        low, high = x.min().item(), x.max().item()
+        if low < 0 or high >= self.levels:
+            raise ValueError(f"x has levels {low} … {high}; this model has levels=0 … {self.levels - 1}")
+
+    def _check_shape(self, x: Tensor) -> None:
+        if tuple(x.shape[1:]) != self.event_shape:
+            raise ValueError(
+                f"x has shape {tuple(x.shape)}; this {type(self).__name__} models event_shape {self.event_shape}, "
+                f"so x must be (batch, {', '.join(map(str, self.event_shape))})"
+            )
+
+    def check_condition(self, condition: Tensor | None, batch: int) -> None:
+        """Raise unless condition fits the model: (batch,) class indices, or None for a model without classes."""
+        if self.n_classes is None:
+            if condition is not None:
+                raise ValueError("condition was given, but this model was built without n_classes")
+            return
+        if condition is None:
+            raise ValueError(f"condition is missing: this model has n_classes={self.n_classes}; give (B,) indices")
+        if not isinstance(condition, Tensor) or condition.dtype not in INTEGERS:
+            kind = condition.dtype if isinstance(condition, Tensor) else article(condition)
+            raise TypeError(f"condition is {kind}; expected a tensor of class indices (int64)")
+        if tuple(condition.shape) != (batch,):
+            raise ValueError(f"condition has shape {tuple(condition.shape)}; expected ({batch},), one class an example")
+        if batch and (condition.min() < 0 or condition.max() >= self.n_classes):
+            raise ValueError(
+                f"condition has classes {condition.min().item()} … {condition.max().item()}; "
+                f"this model has 0 … {self.n_classes - 1}"
+            )
+
+    def _write_prefix(self, x: Tensor, prefix: Tensor) -> int:
+        """Write prefix into the beginning of x; returns how many positions it fills."""
+        if not isinstance(prefix, Tensor) or prefix.dtype not in INTEGERS:
+            kind = prefix.dtype if isinstance(prefix, Tensor) else article(prefix)
+            raise TypeError(f"prefix is {kind}; expected a tensor of level indices (uint8 or int64)")
+        growing = -1 if x.dim() == 2 else -2  # time, or rows
+        expected = list(x.shape)
+        expected[growing] = prefix.shape[growing] if prefix.dim() == x.dim() else -1
+        if prefix.dim() != x.dim() or list(prefix.shape[1:]) != expected[1:] or prefix.shape[0] not in (1, len(x)):
+            shape = f"({len(x)} or 1, t)" if x.dim() == 2 else f"({len(x)} or 1, 1, rows, {x.shape[-1]})"
+            raise ValueError(f"prefix has shape {tuple(prefix.shape)}; expected {shape}")
+        length = prefix.shape[growing]
+        if length > x.shape[growing]:
+            raise ValueError(f"prefix is {length} long; the event has only {x.shape[growing]}")
+        if prefix.numel() and (prefix.min() < 0 or prefix.max() >= self.levels):
+            raise ValueError(
+                f"prefix has levels {prefix.min().item()} … {prefix.max().item()}; this model has 0 … {self.levels - 1}"
+            )
+        x.narrow(growing, 0, length).copy_(prefix)
+        return length * (x.shape[-1] if growing == -2 else 1)
+
+
+def draw(logits: Tensor, noise: Tensor) -> Tensor:
+    """Invert the cumulative distribution: logits (n, levels), noise (n,) uniform in [0, 1) -> levels (n,)."""
+    cumulative = logits.softmax(1).cumsum(1)
+    return (cumulative <= noise[:, None]).sum(1).clamp_(max=logits.shape[1] - 1)
+
+
+def positive_integer(name: str, value, least: int = 1) -> int:
+    """Return value as an int, or raise a TypeError / ValueError that names the argument."""
+    if isinstance(value, bool) or not hasattr(value, "__index__"):
+        raise TypeError(f"{name} is {value!r}; expected an integer of at least {least}")
+    value = value.__index__()
+    if value < least:
+        raise ValueError(f"{name} is {value}; expected at least {least}")
+    return value
+
+
+def article(value) -> str:
+    """'a list', 'an ndarray', 'None': for messages."""
+    if value is None:
+        return "None"
+    name = type(value).__name__
+    return f"{'an' if name[0].lower() in 'aeiou' else 'a'} {name}"
+
+
+def check_image_shape(event_shape: tuple[int, ...]) -> None:
+    """Raise unless event_shape is (1, H, W)."""
+    if len(event_shape) != 3 or event_shape[0] != 1:
+        raise ValueError(f"event_shape is {event_shape}; this model takes images of one channel, (1, H, W)")

@@ -1,0 +1,263 @@
+"""PixelCNN: every conditional of an image in one pass of masked convolutions.
+
+Papers: van den Oord et al., "Pixel Recurrent Neural Networks" (arXiv:1601.06759), section 3.5 and table 1, for the
+single stack of masked convolutions in residual blocks; van den Oord et al., "Conditional Image Generation with PixelCNN
+Decoders" (arXiv:1606.05328), sections 2.1–2.3, for the two gated stacks.
+
+A stack of masked k×k convolutions never sees a wedge of pixels above and to the right: its *blind spot*. Two stacks
+cure it. The vertical one reads whole rows above the pixel, the horizontal one the pixel's own row, and what the
+vertical stack found flows into the horizontal one, never back.
+"""
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from .base import Autoregressive, check_image_shape, positive_integer
+from .causal import CausalConv1d, MaskedConv2d, VerticalConv2d, odd
+
+STACKS = ("single", "gated")
+
+
+class PixelCNN(Autoregressive):
+    """Masked convolutional network over images of one channel.
+
+    Args:
+        event_shape: (1, H, W).
+        levels: values of a pixel, 2 for binary images, 256 for grey ones.
+        stacks: "single", masked residual blocks (with the blind spot), or "gated", a vertical and a horizontal stack.
+        n_blocks: residual blocks, or gated layers, after the first convolution.
+        channels: width of the residual stream.
+        kernel_size, first_kernel: odd sizes of the kernels in the blocks and in the first layer.
+        n_classes: condition on a class index.
+    """
+
+    def __init__(
+        self,
+        event_shape: tuple[int, int, int],
+        levels: int = 2,
+        stacks: str = "single",
+        n_blocks: int = 15,
+        channels: int = 32,
+        kernel_size: int = 3,
+        first_kernel: int = 7,
+        n_classes: int | None = None,
+    ):
+        super().__init__(event_shape, levels, n_classes)
+        check_image_shape(self.event_shape)
+        n_blocks = positive_integer("n_blocks", n_blocks, least=0)
+        channels = positive_integer("channels", channels, least=2)
+        odd(kernel_size), odd(first_kernel)
+        if stacks not in STACKS:
+            raise ValueError(f"stacks is {stacks!r}; expected one of {STACKS}")
+        body = SingleStack if stacks == "single" else GatedStacks
+        self.body = body(n_blocks, channels, kernel_size, first_kernel)
+        self.class_bias = None if n_classes is None else nn.Embedding(n_classes, channels)
+        self.head = nn.Sequential(
+            nn.ReLU(), nn.Conv2d(channels, channels, 1), nn.ReLU(), nn.Conv2d(channels, self.levels, 1)
+        )
+
+    def logits(self, x: Tensor, condition: Tensor | None = None) -> Tensor:
+        self.check_condition(condition, len(x))
+        bias = 0 if condition is None else self.class_bias(condition.long())[:, :, None, None]
+        h = self.body(self.encode(x), bias)  # (B, channels, H, W)
+        return self.head(h).unsqueeze(2)  # (B, levels, 1, H, W)
+
+    def _stepper(self, n: int, condition: Tensor | None):
+        self.check_condition(condition, n)
+        _, height, width = self.event_shape
+        bias = 0 if condition is None else self.class_bias(condition.long())  # (n, channels)
+        step_body = self.body.stepper(n, width, bias)
+        _, hidden, _, out = self.head
+        w1, b1 = hidden.weight.flatten(1).T, hidden.bias
+        w2, b2 = out.weight.flatten(1).T, out.bias
+        scale, position = 2 / (self.levels - 1), -1
+
+        def step(previous):
+            nonlocal position
+            position += 1
+            value = None if previous is None else previous[:, None].float() * scale - 1  # (n, 1)
+            h = step_body(position % width, value)
+            return torch.addmm(b2, torch.addmm(b1, h.relu(), w1).relu_(), w2)
+
+        return step
+
+
+class SingleStack(nn.Module):
+    """A masked convolution of kind A, then residual blocks with kind B."""
+
+    def __init__(self, n_blocks: int, channels: int, kernel_size: int, first_kernel: int):
+        super().__init__()
+        self.first = MaskedConv2d(1, channels, first_kernel, "A")
+        self.blocks = nn.ModuleList(ResidualBlock(channels, kernel_size) for _ in range(n_blocks))
+
+    def forward(self, x: Tensor, bias: Tensor | float) -> Tensor:
+        h = self.first(x) + bias
+        for block in self.blocks:
+            h = block(h)
+        return h
+
+    def stepper(self, n: int, width: int, bias):
+        first = RowCache(self.first, n, width)
+        blocks = [block.stepper(n, width) for block in self.blocks]
+
+        def step(column, value):
+            h = first(column, value) + bias  # (n, channels)
+            for block in blocks:
+                h = block(column, h)
+            return h
+
+        return step
+
+
+class ResidualBlock(nn.Module):
+    """h + 1×1 · k×k · 1×1 with half the channels inside (arXiv:1601.06759, figure 5)."""
+
+    def __init__(self, channels: int, kernel_size: int):
+        super().__init__()
+        self.reduce = nn.Conv2d(channels, channels // 2, 1)
+        self.masked = MaskedConv2d(channels // 2, channels // 2, kernel_size, "B")
+        self.expand = nn.Conv2d(channels // 2, channels, 1)
+
+    def forward(self, h: Tensor) -> Tensor:
+        return h + self.expand(F.relu(self.masked(F.relu(self.reduce(F.relu(h))))))
+
+    def stepper(self, n: int, width: int):
+        masked = RowCache(self.masked, n, width)
+        w1, b1 = self.reduce.weight.flatten(1).T, self.reduce.bias
+        w2, b2 = self.expand.weight.flatten(1).T, self.expand.bias
+
+        def step(column, h):
+            inner = masked(column, torch.addmm(b1, h.relu(), w1).relu_()).relu_()
+            return torch.addmm(b2, inner, w2).add_(h)
+
+        return step
+
+
+class GatedStacks(nn.Module):
+    """Vertical and horizontal stack, gated, the vertical feeding the horizontal (arXiv:1606.05328, figure 2)."""
+
+    def __init__(self, n_blocks: int, channels: int, kernel_size: int, first_kernel: int):
+        super().__init__()
+        self.layers = nn.ModuleList(
+            [GatedLayer(1, channels, first_kernel, "A")]
+            + [GatedLayer(channels, channels, kernel_size, "B") for _ in range(n_blocks)]
+        )
+
+    def forward(self, x: Tensor, bias: Tensor | float) -> Tensor:
+        v, h = self.layers[0](x, x)
+        v, h = v + bias, h + bias
+        for layer in self.layers[1:]:
+            v, h = layer(v, h)
+        return h
+
+    def stepper(self, n: int, width: int, bias):
+        """At the start of a row the vertical stack reads the rows above, all columns at once; then one pixel a step."""
+        bias_map = bias if isinstance(bias, (int, float)) else bias[:, :, None, None]
+        first = self.layers[0]
+        reach = first.vertical.kernel_size[1] // 2
+        image = torch.zeros(n, 1, reach + 1, width, device=first.vertical.weight.device)  # rows above, present last
+        above = [torch.zeros(n, layer.vertical.in_channels, layer.vertical.kernel_size[1] // 2, width, device=image.device)
+                 for layer in self.layers[1:]]  # what each vertical layer saw of the rows above  # fmt: skip
+        rows = [RowCache(layer.horizontal, n, width) for layer in self.layers]
+        gates = [(layer.out.weight.flatten(1).T, layer.out.bias) for layer in self.layers]
+        links = []
+
+        def start_row():
+            links.clear()
+            v = F.conv2d(image[:, :, :-1], first.vertical.weight, first.vertical.bias, padding=(0, reach))  # (n, 2C, 1, W)
+            links.append(first.link(v)[:, :, 0].permute(2, 0, 1).contiguous())  # (W, n, 2C)
+            v = gate(v) + bias_map
+            for k, layer in enumerate(self.layers[1:]):
+                seen = torch.cat([above[k], v], 2)
+                above[k] = seen[:, :, 1:]
+                v = F.conv2d(seen, layer.vertical.weight, layer.vertical.bias, padding=(0, seen.shape[2] - 1))
+                links.append(layer.link(v)[:, :, 0].permute(2, 0, 1).contiguous())
+                v = gate(v)
+
+        def step(column, value):
+            if value is not None:
+                image[:, :, -1, column - 1] = value  # column -1 is the last of the row just finished
+            if column == 0:
+                image[:, :, :-1] = image[:, :, 1:].clone()
+                image[:, :, -1] = 0
+                start_row()
+            h = None
+            for k, (row, (w, b)) in enumerate(zip(rows, gates, strict=True)):
+                new = torch.addmm(b, gate(row(column, value if k == 0 else h).add_(links[k][column])), w)
+                h = new + bias if k == 0 else h + new
+            return h
+
+        return step
+
+
+class GatedLayer(nn.Module):
+    """tanh · sigmoid in both stacks, residual in the horizontal one where its sizes allow (not in the first layer)."""
+
+    def __init__(self, in_channels: int, channels: int, kernel_size: int, kind: str):
+        super().__init__()
+        taps = kernel_size // 2 + (kind == "B")
+        self.vertical = VerticalConv2d(in_channels, 2 * channels, kernel_size, kind)
+        self.horizontal = CausalConv1d(in_channels, 2 * channels, taps, kind=kind)
+        self.link = nn.Conv2d(2 * channels, 2 * channels, 1)
+        self.out = nn.Conv2d(channels, channels, 1)
+        self.residual = kind == "B"
+
+    def forward(self, v: Tensor, h: Tensor) -> tuple[Tensor, Tensor]:
+        v = self.vertical(v)  # (B, 2·channels, H, W)
+        new = self.out(gate(self.horizontal(h) + self.link(v)))
+        return gate(v), h + new if self.residual else new
+
+
+def gate(h: Tensor) -> Tensor:
+    """tanh of the first half of the channels times the logistic of the second: (B, 2C, …) -> (B, C, …)."""
+    content, openness = h.chunk(2, 1)
+    return content.tanh() * openness.sigmoid()
+
+
+class RowCache:
+    """A causal convolution evaluated at one new position at a time, in raster order.
+
+    What the rows above contribute is computed for the whole width when a row begins; within the row, each step
+    multiplies the few taps of the row itself.
+
+    Calling it with (column, h) stores h, (n, in), and returns the (n, out) result at `column`. Under kind A,
+    h belongs to the position just before, under kind B to the present one.
+    """
+
+    def __init__(self, conv: MaskedConv2d | CausalConv1d, n: int, width: int):
+        if isinstance(conv, MaskedConv2d):
+            weight, self.hidden = conv.masked_weight(), conv.kind == "A"
+            taps = conv.kernel_size[1] // 2 + (not self.hidden)
+        else:
+            weight, self.hidden = conv.weight, conv.past == conv.kernel_size[1]
+            taps = conv.kernel_size[1]
+        self.n, self.width, self.channels = n, width, conv.in_channels
+        self.above_weight, self.bias = weight[:, :, :-1], conv.bias  # (out, in, rows above, k)
+        self.row_weight = weight[:, :, -1, :taps].permute(2, 1, 0).flatten(0, 1).contiguous()  # (taps·in, out)
+        self.padding, self.taps = taps - 1 + self.hidden, taps
+        self.rows = weight.new_zeros(n, conv.in_channels, self.above_weight.shape[2], width)
+        self.row = weight.new_zeros(n, self.padding + width, conv.in_channels)
+        self.above = None
+
+    def __call__(self, column: int, h: Tensor | None) -> Tensor:
+        if self.hidden and h is not None:
+            self.row[:, self.padding + (column - 1) % self.width] = h
+        if column == 0:
+            self._start_row(h is not None)
+        if not self.hidden:
+            self.row[:, self.padding + column] = h
+        window = self.row[:, column : column + self.taps].flatten(1)  # (n, taps·in)
+        if self.above is None:
+            return torch.addmm(self.bias, window, self.row_weight)
+        return torch.addmm(self.above[column], window, self.row_weight)
+
+    def _start_row(self, finished: bool) -> None:
+        if self.rows.shape[2]:
+            if finished:
+                last = self.row[:, self.padding :].transpose(1, 2).unsqueeze(2)  # (n, in, 1, W)
+                self.rows = torch.cat([self.rows[:, :, 1:], last], 2)
+            side = self.above_weight.shape[3] // 2
+            above = F.conv2d(self.rows, self.above_weight, self.bias, padding=(0, side))  # (n, out, 1, W)
+            self.above = above[:, :, 0].permute(2, 0, 1).contiguous()  # (W, n, out)
+        self.row.zero_()

@@ -1,0 +1,176 @@
+"""WaveNet: the same chain of conditionals in one dimension, over samples of sound.
+
+Papers: van den Oord et al., "WaveNet: A Generative Model for Raw Audio" (arXiv:1609.03499), sections 2.1–2.5; Le Paine et
+al., "Fast Wavenet Generation Algorithm" (arXiv:1611.09482) for the queues.
+
+A causal convolution with two taps d samples apart looks d samples back. Doubling d from layer to layer
+makes the context grow exponentially with depth, while each layer costs the same.
+"""
+
+from collections.abc import Iterable
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from .base import Autoregressive, positive_integer
+from .causal import CausalConv1d
+
+DILATIONS = (1, 2, 4, 8, 16, 32, 64, 128, 256)
+
+
+class WaveNet(Autoregressive):
+    """Gated dilated causal convolutions over sequences of levels.
+
+    `log_prob`, `loss` and `logits` take any length; `event_shape` is the length that `sample` draws by default.
+
+    Args:
+        event_shape: (length,), in samples.
+        levels: values of a sample; 256 for µ-law sound.
+        dilations: one gated layer each; all at least 1.
+        channels: width of the residual stream. skip_channels: width of the sum of all layers' skips.
+        kernel_size: taps of each dilated convolution.
+        n_classes: condition on a class index, such as the word that is spoken.
+    """
+
+    def __init__(
+        self,
+        event_shape: tuple[int],
+        levels: int = 256,
+        dilations: Iterable[int] = DILATIONS + DILATIONS,
+        channels: int = 32,
+        skip_channels: int = 64,
+        kernel_size: int = 2,
+        n_classes: int | None = None,
+    ):
+        super().__init__(event_shape, levels, n_classes)
+        if len(self.event_shape) != 1:
+            raise ValueError(f"event_shape is {self.event_shape}; a WaveNet takes sequences, (length,)")
+        if not isinstance(dilations, Iterable):
+            raise TypeError(f"dilations is {dilations!r}; expected a list such as (1, 2, 4, 8)")
+        self.dilations = tuple(positive_integer("a dilation", d) for d in dilations)
+        if not self.dilations:
+            raise ValueError("dilations is empty; expected at least one layer, such as (1, 2, 4, 8)")
+        kernel_size = positive_integer("kernel_size", kernel_size)
+        channels = positive_integer("channels", channels)
+        skip_channels = positive_integer("skip_channels", skip_channels)
+        self.first = CausalConv1d(1, channels, kernel_size, kind="A")
+        self.layers = nn.ModuleList(
+            DilatedLayer(channels, skip_channels, kernel_size, dilation, n_classes) for dilation in self.dilations
+        )
+        self.head = nn.Sequential(
+            nn.ReLU(), nn.Conv2d(skip_channels, skip_channels, 1), nn.ReLU(), nn.Conv2d(skip_channels, self.levels, 1)
+        )
+
+    @property
+    def receptive_field(self) -> int:
+        """How many earlier samples a prediction depends on: kernel_size + Σ (kernel_size - 1)·dilation."""
+        taps = self.first.kernel_size[1]
+        return taps + (taps - 1) * sum(self.dilations)
+
+    def logits(self, x: Tensor, condition: Tensor | None = None) -> Tensor:
+        self.check_condition(condition, len(x))
+        h = self.first(self.encode(x)[:, None, None])  # (B, channels, 1, T)
+        skips = 0
+        for layer in self.layers:
+            h, skip = layer(h, condition)
+            skips = skips + skip
+        return self.head(skips)[:, :, 0]  # (B, levels, T)
+
+    def sample(self, n, generator=None, cached=True, prefix=None, condition=None, progress=None, length=None) -> Tensor:
+        """As `Autoregressive.sample`; `length` in samples, by default that of `event_shape`. (n, length)."""
+        shape = self.event_shape if length is None else (positive_integer("length", length),)
+        with torch.no_grad():
+            return self._sample(shape, n, generator, cached, prefix, condition, progress)
+
+    def _check_shape(self, x: Tensor) -> None:
+        if x.dim() != 2 or x.shape[1] == 0:
+            raise ValueError(f"x has shape {tuple(x.shape)}; a WaveNet takes (batch, samples), at least one sample")
+
+    def _stepper(self, n: int, condition: Tensor | None):
+        self.check_condition(condition, n)
+        first = Queue(self.first, n, hidden=True)
+        layers = [layer.stepper(n, condition) for layer in self.layers]
+        _, hidden, _, out = self.head
+        w1, b1 = hidden.weight.flatten(1).T, hidden.bias
+        w2, b2 = out.weight.flatten(1).T, out.bias
+        scale = 2 / (self.levels - 1)
+
+        def step(previous):
+            h = first(None if previous is None else previous[:, None].float() * scale - 1)
+            skips = 0
+            for layer in layers:
+                h, skip = layer(h)
+                skips = skip + skips
+            return torch.addmm(b2, torch.addmm(b1, skips.relu(), w1).relu_(), w2)
+
+        return step
+
+
+class DilatedLayer(nn.Module):
+    """z = tanh(W_f ∗ h + V_f·c) · σ(W_g ∗ h + V_g·c), then 1×1 to the residual and to the skip (section 2.3)."""
+
+    def __init__(self, channels: int, skip_channels: int, kernel_size: int, dilation: int, n_classes: int | None):
+        super().__init__()
+        self.dilated = CausalConv1d(channels, 2 * channels, kernel_size, dilation)
+        self.class_bias = None if n_classes is None else nn.Embedding(n_classes, 2 * channels)
+        self.residual = nn.Conv2d(channels, channels, 1)
+        self.skip = nn.Conv2d(channels, skip_channels, 1)
+
+    def forward(self, h: Tensor, condition: Tensor | None) -> tuple[Tensor, Tensor]:
+        gates = self.dilated(h)  # (B, 2·channels, 1, T)
+        if condition is not None:
+            gates = gates + self.class_bias(condition.long())[:, :, None, None]
+        content, openness = gates.chunk(2, 1)
+        z = content.tanh() * openness.sigmoid()
+        return h + self.residual(z), self.skip(z)
+
+    def stepper(self, n: int, condition: Tensor | None):
+        bias = 0 if condition is None else self.class_bias(condition.long())  # (n, 2·channels)
+        queue = Queue(self.dilated, n, bias=bias)
+        channels = self.residual.in_channels
+        weight = torch.cat([self.residual.weight, self.skip.weight]).flatten(1).T.contiguous()
+        offset = torch.cat([self.residual.bias, self.skip.bias])
+
+        def step(h):
+            gates = queue(h)
+            z = gates[:, :channels].tanh() * gates[:, channels:].sigmoid()
+            both = torch.addmm(offset, z, weight)  # (n, channels + skip_channels)
+            return h + both[:, :channels], both[:, channels:]
+
+        return step
+
+
+class Queue:
+    """A dilated causal convolution evaluated at one new sample at a time: O(1) a sample (arXiv:1611.09482).
+
+    The inputs that will be needed again wait in a ring as long as the dilation (times kernel_size - 1). What the samples
+    already waiting contribute is computed for a whole round of the ring at once.
+    """
+
+    def __init__(self, conv: CausalConv1d, n: int, hidden: bool = False, bias: Tensor | float = 0):
+        out, channels, _, taps = conv.weight.shape
+        self.hidden, self.dilation, self.taps = hidden, conv.dilation[1], taps
+        self.newest = conv.weight[:, :, 0, -1].T.contiguous()  # (in, out), the tap at the newest sample
+        self.older = [conv.weight[:, :, 0, j].T.contiguous() for j in range(taps - 1)]
+        self.bias = conv.bias + bias
+        self.rounds = [conv.weight.new_zeros(self.dilation, n, channels) for _ in range(taps)]  # oldest first
+        self.waiting, self.place = None, self.dilation
+
+    def __call__(self, h: Tensor | None) -> Tensor:
+        if h is None:  # the very first prediction of kind A: nothing was written yet
+            return self.bias.expand(self.rounds[0].shape[1], -1)
+        if self.place == self.dilation:
+            self._new_round()
+        self.rounds[-1][self.place] = h
+        result = torch.addmm(self.waiting[self.place], h, self.newest)
+        self.place += 1
+        return result
+
+    def _new_round(self) -> None:
+        if self.waiting is not None:
+            self.rounds = self.rounds[1:] + [torch.empty_like(self.rounds[0])]
+        self.waiting = self.bias.expand(self.dilation, *self.rounds[0].shape[1:2], -1)
+        for past, weight in zip(self.rounds, self.older, strict=False):  # `older` is one shorter: the newest tap is left
+            self.waiting = self.waiting + past @ weight  # (dilation, n, out)
+        self.place = 0

@@ -1,0 +1,384 @@
+"""Training: one plain loop, with everything that it did written down.
+
+`fit` calls `model.loss` and nothing else of a model. It can be interrupted at any step and resumed to the same place as a
+run that was not: the random numbers, the optimiser and the averaged weights are part of what is kept.
+"""
+
+import contextlib
+import functools
+import json
+import math
+import os
+import signal
+import tempfile
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+from torch import Tensor, nn
+
+from .progress import progress
+
+PRECISIONS = ("auto", "float32", "bfloat16")
+
+
+@dataclass
+class History:
+    """What a training run did.
+
+    Attributes:
+        loss: the loss of every step, nats per example.
+        measured: (step, value) pairs of `measure`, if one was given.
+        seconds: wall-clock time spent in training steps, over all resumptions.
+        precision: "float32" or "bfloat16".
+        interrupted: True if steps are left to do; give the History back as `resume` to do them.
+    """
+
+    loss: list[float] = field(default_factory=list)
+    measured: list[tuple[int, float]] = field(default_factory=list)
+    seconds: float = 0.0
+    precision: str = "float32"
+    interrupted: bool = False
+    state: dict | None = field(default=None, repr=False)
+
+    def smooth(self, window: int = 50) -> list[float]:
+        """Mean of the last `window` losses at every step (fewer at the beginning)."""
+        total = [0.0]
+        for loss in self.loss:
+            total.append(total[-1] + loss)
+        return [(total[i] - total[max(0, i - window)]) / min(i, window) for i in range(1, len(total))]
+
+
+def fit(
+    model: nn.Module,
+    x: Tensor,
+    *,
+    steps: int,
+    batch_size: int = 64,
+    lr: float = 3e-3,
+    condition: Tensor | None = None,
+    prepare: Callable[[Tensor, torch.Generator], Tensor] | None = None,
+    average: float = 0.0,
+    clip: float = 1.0,
+    precision: str = "auto",
+    generator: torch.Generator | None = None,
+    measure: Callable[[nn.Module], float] | None = None,
+    measure_every: int = 0,
+    checkpoint: str | Path | None = None,
+    checkpoint_every: int = 500,
+    resume: History | None = None,
+    name: str = "training",
+) -> History:
+    """Minimise `model.loss` on random batches of x, in place.
+
+    Adam; the step size rises linearly over the first 5 % of the steps and falls to zero on half a cosine.
+
+    Args:
+        x: (N, …) examples. condition: (N,) classes, given to `model.loss` as a second argument.
+        steps: updates in all, those before an interruption included.
+        lr: the largest step size.
+        prepare: applied to every batch, with the generator: `binarise` draws new binary pixels each step.
+        average: decay of an exponential moving average of the weights; if not 0, it is what the model ends with.
+        clip: largest norm of the gradient.
+        precision: "auto" takes bfloat16 with channels-last memory where the processor computes in it natively, else float32.
+        generator: source of all randomness here; by default a new one with seed 0.
+        measure: called with the (averaged) model every `measure_every` steps and after the last one.
+        checkpoint: file for the state of the run, written whole every `checkpoint_every` steps and when interrupted. If
+            it is there, the run goes on from it.
+        resume: History of an interrupted run, to go on from it without a file.
+        name: label of the progress bar.
+
+    Returns:
+        the History. Interrupting the kernel (Ctrl-C) ends the loop after the current step and returns it as well.
+
+    Raises:
+        TypeError, ValueError: an argument that makes no sense, or a run to be resumed with other settings.
+        FloatingPointError: the loss is not finite; model and checkpoint stay as they were.
+    """
+    generator = generator or torch.Generator().manual_seed(0)
+    _check(x, condition, steps, batch_size, lr, average, precision, generator)
+    device = next(model.parameters()).device
+    bfloat16 = precision == "bfloat16" or (precision == "auto" and native_bfloat16(device))
+    history = History(precision="bfloat16" if bfloat16 else "float32")
+    optimizer = torch.optim.Adam(model.parameters(), lr=lr, betas=(0.9, 0.99))
+    settings = dict(steps=steps, batch_size=batch_size, lr=lr, average=average, clip=clip, examples=len(x))
+    settings["precision"] = history.precision
+
+    step, shuffle_seed = 0, int(torch.randint(2**31, (), generator=generator, device=generator.device))
+    averaged = {k: v.detach().clone() for k, v in model.named_parameters()} if average else None
+    state = resume.state if resume is not None else read_state(checkpoint)
+    if resume is not None and state is None:
+        raise ValueError("resume is the History of a run that was finished; there is nothing left to do")
+    if state is not None:
+        step, shuffle_seed = _restore(state, settings, model, optimizer, averaged, generator, history)
+
+    layout = torch.channels_last if bfloat16 else torch.contiguous_format
+    model.to(memory_format=layout)
+    model.train()
+    bar = progress(total=steps, desc=name, unit="step")
+    bar.update(step)
+    with _interrupt_after_step() as interrupted:
+        while step < steps and not interrupted:
+            before = generator.get_state()
+            start = time.perf_counter()
+            try:
+                index = _batch(step, len(x), batch_size, shuffle_seed)
+                batch = x[index].to(device)
+                if prepare is not None:
+                    batch = prepare(batch, generator)
+                given = () if condition is None else (condition[index].to(device),)
+                for group in optimizer.param_groups:
+                    group["lr"] = lr * schedule(step, steps)
+                optimizer.zero_grad(set_to_none=True)
+                with torch.autocast(device.type, torch.bfloat16, enabled=bfloat16):
+                    loss = model.loss(batch, *given)
+                value = loss.item()
+                if not math.isfinite(value):
+                    raise FloatingPointError(
+                        f"the loss is {value} at step {step + 1} of {steps}; try a smaller lr (now {lr:g}), "
+                        "and look for NaN in the data"
+                    )
+                loss.backward()
+            except BaseException as error:
+                generator.set_state(before)  # the step was not done: it will draw the same numbers again
+                if not isinstance(error, KeyboardInterrupt):
+                    model.to(memory_format=torch.contiguous_format)
+                    bar.close()
+                    raise
+                interrupted.append(True)
+                break
+            nn.utils.clip_grad_norm_(model.parameters(), clip)
+            optimizer.step()
+            step += 1
+            if averaged is not None:
+                decay = min(average, (1 + step) / (10 + step))
+                with torch.no_grad():
+                    for key, weight in model.named_parameters():
+                        averaged[key].lerp_(weight, 1 - decay)
+            history.loss.append(value)
+            history.seconds += time.perf_counter() - start
+            bar.update()
+            bar.set_postfix_str(f"loss {value:.2f}", refresh=False)
+            if measure is not None and (step == steps or (measure_every and step % measure_every == 0)):
+                with _weights(model, averaged):
+                    history.measured.append((step, float(measure(model))))
+                model.train()
+            if checkpoint is not None and (step % checkpoint_every == 0 or step == steps):
+                write_state(checkpoint, _state(step, shuffle_seed, settings, model, optimizer, averaged, generator, history))
+    bar.close()
+    model.to(memory_format=torch.contiguous_format)
+    model.eval()
+    if step < steps:
+        history.interrupted = True
+        history.state = _state(step, shuffle_seed, settings, model, optimizer, averaged, generator, history)
+        if checkpoint is not None:
+            write_state(checkpoint, history.state)
+        way = "call fit again with the same arguments" if checkpoint is not None else "give this History as resume="
+        print(f"{name}: interrupted after step {step} of {steps}. To go on, {way}.")
+    if averaged is not None:
+        model.load_state_dict(averaged, strict=False)
+    return history
+
+
+def schedule(step: int, steps: int) -> float:
+    """Share of the largest step size: linear over the first 5 %, then half a cosine down to zero."""
+    warm_up = max(1, steps // 20)
+    if step < warm_up:
+        return (step + 1) / warm_up
+    return 0.5 * (1 + math.cos(math.pi * (step - warm_up) / max(1, steps - warm_up)))
+
+
+def native_bfloat16(device: torch.device | str = "cpu") -> bool:
+    """True if the device multiplies bfloat16 in hardware (AVX-512 BF16 or AMX on x86; CUDA says so itself)."""
+    device = torch.device(device)
+    if device.type == "cuda":
+        return torch.cuda.is_bf16_supported()
+    capabilities = torch.cpu.get_capabilities() if hasattr(torch.cpu, "get_capabilities") else {}
+    return device.type == "cpu" and any(capabilities.get(k) for k in ("avx512_bf16", "amx_bf16"))
+
+
+# -- weights in files ------------------------------------------------------------------------------------------
+
+
+def save(model: nn.Module, path: str | Path, **facts) -> None:
+    """Write the weights to a safetensors file, whole or not at all, with facts (anything JSON can hold) beside them."""
+    _write(path, {k: v for k, v in model.state_dict().items()}, {"facts": json.dumps(facts)})
+
+
+def load(model: nn.Module, path: str | Path) -> dict:
+    """Read weights that `save` wrote into a model of the same sizes; returns the facts.
+
+    Raises:
+        FileNotFoundError: no such file. ValueError: damaged, or the weights of another model.
+    """
+    tensors, metadata = _read(path)
+    own = model.state_dict()
+    missing, extra = sorted(own.keys() - tensors.keys()), sorted(tensors.keys() - own.keys())
+    unlike = [k for k in own.keys() & tensors.keys() if own[k].shape != tensors[k].shape]
+    if missing or extra or unlike:
+        shapes = [f"{k}: {tuple(tensors[k].shape)} in the file, {tuple(own[k].shape)} in the model" for k in unlike]
+        words = [f"missing {missing[:3]}"] * bool(missing) + [f"unknown {extra[:3]}"] * bool(extra) + shapes[:3]
+        raise ValueError(f"{path} holds the weights of another model ({'; '.join(words)}); build it with `facts(path)`")
+    model.load_state_dict(tensors)
+    return json.loads(metadata.get("facts", "{}"))
+
+
+def facts(path: str | Path) -> dict:
+    """The facts that `save` wrote beside the weights, without reading these."""
+    return json.loads(_read(path, tensors=False)[1].get("facts", "{}"))
+
+
+def read_state(path: str | Path | None) -> dict | None:
+    """The state of a run, or None if there is no such file yet."""
+    if path is None or not Path(path).exists():
+        return None
+    tensors, metadata = _read(path)
+    if "run" not in metadata:
+        raise ValueError(f"{path} is no state of a run (weights alone?); give another name as checkpoint=")
+    return {"tensors": tensors, **json.loads(metadata["run"])}
+
+
+def write_state(path: str | Path, state: dict) -> None:
+    """Write the state of a run, whole or not at all."""
+    _write(path, state["tensors"], {"run": json.dumps({k: v for k, v in state.items() if k != "tensors"})})
+
+
+def _write(path: str | Path, tensors: dict[str, Tensor], metadata: dict[str, str]) -> None:
+    path = Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    os.close(handle)
+    try:
+        save_file({k: v.detach().cpu().contiguous() for k, v in tensors.items()}, temporary, metadata)
+        with open(temporary, "rb+") as file:
+            os.fsync(file.fileno())
+        os.chmod(temporary, 0o644)
+        os.replace(temporary, path)
+    except BaseException:
+        os.unlink(temporary)
+        raise
+
+
+def _read(path: str | Path, tensors: bool = True) -> tuple[dict[str, Tensor], dict[str, str]]:
+    if not Path(path).is_file():
+        raise FileNotFoundError(f"{path} is not there; files of the repository come back with `git checkout -- {path}`")
+    try:
+        with safe_open(str(path), framework="pt") as file:
+            return {k: file.get_tensor(k) for k in file.keys()} if tensors else {}, file.metadata() or {}
+    except SafetensorError as error:
+        raise ValueError(
+            f"{path} is damaged ({error}); files of the repository come back with `git checkout -- {path}`, "
+            "a run's checkpoint has to be deleted and started anew"
+        ) from None
+
+
+# -- parts of fit ----------------------------------------------------------------------------------------------
+
+
+def _check(x, condition, steps, batch_size, lr, average, precision, generator) -> None:
+    if not isinstance(x, Tensor):
+        raise TypeError(f"x is of type {type(x).__name__}; expected a torch.Tensor of examples (N, …)")
+    if x.dim() == 0 or len(x) == 0:
+        raise ValueError(f"x has shape {tuple(x.shape)}; expected at least one example")
+    if x.is_floating_point() and not torch.isfinite(x).all():
+        raise ValueError("x holds NaN or infinite values; clean the data first")
+    if condition is not None and len(condition) != len(x):
+        raise ValueError(f"condition has {len(condition)} entries for {len(x)} examples")
+    for key, value in (("steps", steps), ("batch_size", batch_size)):
+        if isinstance(value, bool) or not isinstance(value, int):
+            raise TypeError(f"{key} is {value!r}; expected an integer")
+        if value < 1:
+            raise ValueError(f"{key} is {value}; expected at least 1")
+    if batch_size > len(x):
+        raise ValueError(f"batch_size is {batch_size}, but x has only {len(x)} examples")
+    if not 0 < lr < math.inf:
+        raise ValueError(f"lr is {lr}; expected a positive number such as 0.003")
+    if not 0 <= average < 1:
+        raise ValueError(f"average is {average}; expected a decay in [0, 1), such as 0.999")
+    if precision not in PRECISIONS:
+        raise ValueError(f"precision is {precision!r}; expected one of {PRECISIONS}")
+    if not isinstance(generator, torch.Generator):
+        raise TypeError(f"generator is {generator!r}; expected a torch.Generator")
+
+
+def _batch(step: int, n: int, batch_size: int, seed: int) -> Tensor:
+    """Indices of the batch of a step: every epoch is a new order, found again from the step alone."""
+    epoch, place = divmod(step, n // batch_size)
+    return _order(n, seed + epoch)[place * batch_size : (place + 1) * batch_size]
+
+
+@functools.lru_cache(maxsize=1)
+def _order(n: int, seed: int) -> Tensor:
+    return torch.randperm(n, generator=torch.Generator().manual_seed(seed))
+
+
+@contextlib.contextmanager
+def _interrupt_after_step():
+    """A list that Ctrl-C fills, so that no step is left half done. Outside the main thread signals are not ours."""
+    interrupted = []
+    if threading.current_thread() is not threading.main_thread():
+        yield interrupted
+        return
+    previous = signal.signal(signal.SIGINT, lambda *_: interrupted.append(True))
+    try:
+        yield interrupted
+    finally:
+        signal.signal(signal.SIGINT, previous)
+
+
+@contextlib.contextmanager
+def _weights(model: nn.Module, averaged: dict[str, Tensor] | None):
+    """The model with the averaged weights, for the time of a measurement."""
+    if averaged is None:
+        yield
+        return
+    own = {k: v.detach().clone() for k, v in model.named_parameters()}
+    model.load_state_dict(averaged, strict=False)
+    try:
+        yield
+    finally:
+        model.load_state_dict(own, strict=False)
+
+
+def _state(step, shuffle_seed, settings, model, optimizer, averaged, generator, history) -> dict:
+    tensors = {f"model.{k}": v.detach().clone() for k, v in model.state_dict().items()}
+    for k, v in (averaged or {}).items():
+        tensors[f"averaged.{k}"] = v.clone()
+    for i, moments in optimizer.state_dict()["state"].items():
+        for k, v in moments.items():
+            tensors[f"optimizer.{i}.{k}"] = torch.as_tensor(v).clone()
+    tensors["generator"] = generator.get_state()
+    done = {"loss": history.loss, "measured": history.measured, "seconds": history.seconds}
+    return json.loads(json.dumps(dict(step=step, shuffle_seed=shuffle_seed, settings=settings, history=done))) | {
+        "tensors": tensors
+    }
+
+
+def _restore(state, settings, model, optimizer, averaged, generator, history) -> tuple[int, int]:
+    if state["settings"] != settings:
+        unlike = [f"{k} was {state['settings'].get(k)}, is {v}" for k, v in settings.items() if state["settings"].get(k) != v]
+        raise ValueError(f"the run to be resumed had other settings: {'; '.join(unlike)}; give those, or start anew")
+    parts = {"model": {}, "averaged": {}, "optimizer": {}}
+    for key, tensor in state["tensors"].items():
+        part, _, rest = key.partition(".")
+        if part in parts:
+            parts[part][rest] = tensor
+    model.load_state_dict(parts["model"])
+    for k in averaged or {}:
+        averaged[k].copy_(parts["averaged"][k])
+    moments = {}
+    for key, tensor in parts["optimizer"].items():
+        i, k = key.split(".")
+        moments.setdefault(int(i), {})[k] = tensor
+    groups = optimizer.state_dict()["param_groups"]
+    optimizer.load_state_dict({"state": moments, "param_groups": groups})
+    generator.set_state(state["tensors"]["generator"])
+    history.loss = list(state["history"]["loss"])
+    history.measured = [tuple(pair) for pair in state["history"]["measured"]]
+    history.seconds = state["history"]["seconds"]
+    return state["step"], state["shuffle_seed"]

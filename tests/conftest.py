@@ -1,0 +1,24 @@
+"""What all tests share: no network, no progress bars, no waiting for a kernel that is not coming back."""
+
+import importlib.util
+import os
+from pathlib import Path
+
+import matplotlib
+
+OFFLINE = str(Path(__file__).parent / "offline")
+
+# every kernel and every child that a test starts, nbval's too, and this process itself
+os.environ["GENCOURSE_OFFLINE"] = "1"
+os.environ["GENCOURSE_PROGRESS"] = "0"
+os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, [OFFLINE, os.environ.get("PYTHONPATH")]))
+_spec = importlib.util.spec_from_file_location("offline", Path(OFFLINE) / "sitecustomize.py")
+_spec.loader.exec_module(importlib.util.module_from_spec(_spec))
+
+matplotlib.use("agg")  # here only: a kernel that inherited it would show no figures
+
+
+def pytest_collection_modifyitems(items):
+    for item in items:
+        if hasattr(item, "output_timeout"):  # nbval's items wait 5 s for output otherwise: short on a busy machine
+            item.output_timeout = 60
