@@ -93,8 +93,8 @@ def spoken_words(split: str) -> SpokenWords:
 
     The split is by recording and stands in data/speech/words.csv: of each of the folders digits, letters and
     phonetic a tenth for "validation", a tenth for "test", the rest for "train". zero … nine always train, so
-    that a model conditioned on the word can be asked for any of the ten digits. Nearly every word has only one
-    recording, and training hears none of the held-out words.
+    that a model conditioned on the word can be asked for any of the ten digits. Nearly every word was said
+    once, and training hears none of the held-out words.
 
     Raises ValueError for an unknown split, DataError for a missing or damaged file.
     """
@@ -118,8 +118,8 @@ def windows(spoken: SpokenWords, length: int, hop: int | None = None, levels: in
 
     A window starts every `hop` samples (default: `length`, side by side). What is left at the end gets one
     more window, moved back so that it ends with the recording: no sample is lost, some are seen twice. A
-    recording shorter than `length` gives one window, filled up with silence at its end (the shortest recording
-    has 4,656 samples).
+    recording shorter than `length` gives one window, filled up with silence at its end (the shortest has
+    4,656 samples).
 
     Raises ValueError for a length or hop below 1, or a word that is not in vocabulary().
     """
@@ -149,8 +149,8 @@ def mu_law_encode(x: Tensor, levels: int = 256) -> Tensor:
 
     f(x) = sign(x) log(1 + µ|x|) / log(1 + µ) with µ = levels - 1 (WaveNet, arXiv:1609.03499, section 2.2);
     the levels lie evenly on [-1, 1], both ends among them, and the nearest to f(x) is taken: -1 is level 0
-    and +1 is level µ, exactly. The scale is symmetric, encode(-x) = µ - encode(x), but for ties. With an even number
-    of levels none is silence: 0 lies halfway between levels/2 - 1 and levels/2, and goes to the upper one.
+    and +1 is level µ, exactly. The scale is symmetric, encode(-x) = µ - encode(x), but for ties. With an even
+    number of levels none is silence: 0 lies halfway between levels/2 - 1 and levels/2, and goes to the upper.
 
     x: floating point in [-1, 1], any shape. Returns uint8, or int64 for more than 256 levels.
     Raises TypeError for integers, ValueError for NaN, values outside [-1, 1] or an empty x.
@@ -199,7 +199,7 @@ def all_sequences(length: int, levels: int) -> Tensor:
     Raises ValueError if there are none, or more than 2 ** 20.
     """
     if length < 1 or not 1 <= levels <= 256 or levels**length > 2**20:
-        raise ValueError(f"length {length} and levels {levels}: expected length ≥ 1, levels from 1 to 256 and "
+        raise ValueError(f"length {length}, levels {levels}: expected length ≥ 1, levels from 1 to 256 and "
                          f"at most 2 ** 20 sequences")
     number = torch.arange(levels**length).unsqueeze(1)  # (N, 1)
     place = levels ** torch.arange(length - 1, -1, -1)  # (length,)
@@ -240,7 +240,7 @@ def _check_split(split: str) -> None:
 
 def _check_tensor(x: Tensor, name: str) -> None:
     if not isinstance(x, Tensor):
-        raise TypeError(f"{name} is a {type(x).__name__}; expected a torch.Tensor")
+        raise TypeError(f"{name} is of type {type(x).__name__}; expected a torch.Tensor")
     if x.numel() == 0:
         raise ValueError(f"{name} is empty: its shape is {tuple(x.shape)}")
 

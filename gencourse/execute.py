@@ -13,6 +13,7 @@ from pathlib import Path
 
 import nbformat
 import psutil
+import zmq
 from ipykernel.kernelspec import get_kernel_dict
 from jupyter_client import AsyncKernelManager
 from jupyter_client.kernelspec import KernelSpec
@@ -141,7 +142,10 @@ def _kernel_class(environment, watch):
             return KernelSpec(**get_kernel_dict())  # this very Python
 
         async def start_kernel(self, **options):
-            inherited = {k: v for k, v in os.environ.items() if k != "MPLBACKEND"}  # it would hide the figures
+            if self.has_trait("transport_encryption") and zmq.has("curve"):
+                self.transport_encryption = "auto"  # else every kernel warns that it listens in plain text
+            # a backend chosen for scripts would hide the figures
+            inherited = {name: value for name, value in os.environ.items() if name != "MPLBACKEND"}
             await super().start_kernel(env={**inherited, **environment}, **options)
             watch.process = psutil.Process(self.provisioner.pid)
 

@@ -52,3 +52,23 @@ def receptive_field(model: nn.Module, position: Sequence[int], n_probes: int = 8
     weights = torch.randn(here.shape, generator=generator)
     (gradient,) = torch.autograd.grad((here * weights).sum(), x)
     return gradient.abs().amax(0)
+
+
+def patch_frequencies(x: Tensor, size: int) -> Tensor:
+    """How often each binary patch of size × size pixels occurs, over all places: (N, 1, H, W) -> (2^(size²),), sums to 1."""
+    if x.dim() != 4 or x.shape[1] != 1 or x.max() > 1:
+        raise ValueError(f"x has shape {tuple(x.shape)} and levels up to {x.max()}; expected binary (N, 1, H, W)")
+    if not 1 <= size <= 4 or min(x.shape[2:]) < size:
+        raise ValueError(f"size is {size}; expected 1 to 4, no larger than the image")
+    number, height, width = 0, x.shape[2] - size + 1, x.shape[3] - size + 1
+    for i in range(size):
+        for j in range(size):
+            number = number * 2 + x[:, 0, i : i + height, j : j + width].long()
+    counts = torch.bincount(number.flatten(), minlength=2 ** (size * size))
+    return counts.double() / counts.sum()
+
+
+def jensen_shannon(p: Tensor, q: Tensor) -> float:
+    """½ KL(p ‖ m) + ½ KL(q ‖ m) with m = (p + q)/2, in nats, between 0 and log 2, of two (K,) distributions."""
+    m = (p + q) / 2
+    return (0.5 * (torch.xlogy(p, p / m).nan_to_num() + torch.xlogy(q, q / m).nan_to_num()).sum()).item()

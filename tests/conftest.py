@@ -20,5 +20,5 @@ matplotlib.use("agg")  # here only: a kernel that inherited it would show no fig
 
 def pytest_collection_modifyitems(items):
     for item in items:
-        if hasattr(item, "output_timeout"):  # nbval's items wait 5 s for output otherwise: short on a busy machine
+        if hasattr(item, "output_timeout"):  # nbval's; its own 5 s are short on a busy machine
             item.output_timeout = 60

@@ -4,11 +4,11 @@ import json
 
 import pytest
 import torch
+from toys import outputs, toy
 
 from gencourse import data, doctor, execute
 from gencourse.cli import main
 from gencourse.execute import Run
-from test_execute import outputs, toy
 
 
 @pytest.fixture
@@ -56,7 +56,8 @@ def test_the_benchmark_leaves_the_global_random_state_alone():
 
 def test_timings_keep_what_succeeded(quick, tmp_path):
     doctor.record([Run(tmp_path / "a.ipynb", 10.04, 512.4)], 20.0)
-    doctor.record([Run(tmp_path / "b.ipynb", 30.0, 1.0), Run(tmp_path / "a.ipynb", 1.0, 1.0, "cell x: no")], 10.0)
+    failed = Run(tmp_path / "a.ipynb", 1.0, 1.0, "cell x: no")
+    doctor.record([Run(tmp_path / "b.ipynb", 30.0, 1.0), failed], 10.0)
     assert doctor.expected_minutes(10.0) == {"a": 10.0 / 60 * 2, "b": 0.5}
 
 

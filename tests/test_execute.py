@@ -6,6 +6,7 @@ import sys
 import nbformat
 import pytest
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
+from toys import outputs, toy
 
 from gencourse import notebook as notebooks
 from gencourse.execute import execute, table
@@ -14,33 +15,16 @@ from gencourse.notebook import clean, is_readable, with_solutions
 SUM = "total = sum(range(11))\nprint(total)"
 
 
-def toy(path, *sources, tags=()):
-    """A notebook with a heading, a parameters cell and one cell for each source."""
-    cells = [
-        new_markdown_cell("# 1. Masks & more"),
-        new_code_cell("seed = 0\neffort = 1.0", metadata={"tags": ["parameters"]}),
-        *(new_code_cell(source, metadata={"tags": list(tags)}) for source in sources),
-    ]
-    path.parent.mkdir(parents=True, exist_ok=True)
-    nbformat.write(new_notebook(cells=cells), path)
-    return path
-
-
-def outputs(path):
-    """What the cells of a notebook printed."""
-    cells = nbformat.read(path, as_version=4).cells
-    return "".join(out.text for cell in cells for out in cell.get("outputs", []) if out.output_type == "stream")
-
-
 def test_in_place_keeps_outputs_and_only_the_metadata_that_is_wanted(tmp_path):
-    path = toy(tmp_path / "a folder" / "toy.ipynb", SUM, "held = bytearray(200 * 2**20); import time; time.sleep(0.5)")
+    hold = "import time\nheld = bytearray(200 * 2**20)\ntime.sleep(0.5)"
+    path = toy(tmp_path / "a folder" / "toy.ipynb", SUM, hold)
     (run,) = execute([path], show_progress=False)
     assert run.error is None and run.seconds > 0.5 and run.peak_mib > 200
     done = nbformat.read(path, as_version=4)
     nbformat.validate(done)
     assert outputs(path) == "55\n"
     assert done.metadata == {"kernelspec": notebooks.KERNELSPEC, "language_info": {"name": "python"}}
-    assert [cell.id for cell in done.cells] == ["masks-more-01", "masks-more-02", "masks-more-03", "masks-more-04"]
+    assert [cell.id for cell in done.cells] == [f"masks-more-{number:02d}" for number in (1, 2, 3, 4)]
     assert [dict(cell.metadata) for cell in done.cells] == [{}, {"tags": ["parameters"]}, {}, {}]
     assert [cell.execution_count for cell in done.cells[1:]] == [1, 2, 3]
     assert str(tmp_path) not in path.read_text()

@@ -1,4 +1,4 @@
-"""Laws of the Row LSTM and the Diagonal BiLSTM. Weights are made large, so that a leak would be large as well."""
+"""Laws of the Row LSTM and the Diagonal BiLSTM. Weights are made large, so that a leak would be large too."""
 
 from itertools import product
 
@@ -26,6 +26,11 @@ def random_images(n, event_shape, levels=2, seed=1):
     return torch.randint(levels, (n, *event_shape), generator=torch.Generator().manual_seed(seed))
 
 
+def both_samples(model, n, **given):
+    """Cached and uncached, under the same generator state."""
+    return [model.sample(n, torch.Generator().manual_seed(3), cached, **given) for cached in (True, False)]
+
+
 def seen_from(model, row, column):
     """(H, W) True where the logits at (row, column) change with the pixel, by gradient."""
     _, height, width = model.event_shape
@@ -37,11 +42,11 @@ def seen_from(model, row, column):
 
 
 def triangle(height, width, row, column, side, reach, n_layers):
-    """What a Row LSTM sees from (row, column), after arXiv:1601.06759, figure 4, with the first convolution counted.
+    """What a Row LSTM sees: arXiv:1601.06759, figure 4, with the first convolution counted.
 
-    The states of a layer go up a row and k//2 = `side` columns sideways at each step. In its own row each layer
-    reaches `side` further to the left, never to the right (mask B). The first convolution adds `reach` columns on
-    the left in every row; on the right it adds them only in the rows over it (mask A). So from m ≥ 1 rows above
+    A state reads states one row up and k//2 = `side` columns to both sides. Within a row each layer reaches
+    `side` columns further to the left, none to the right (mask B). The first convolution adds `reach` columns
+    on the left; on the right it adds them only in the rows above its own (mask A). So from m ≥ 1 rows above
 
         column - (m + n_layers)·side - reach  …  column + (m - 1)·side + reach,
 
@@ -58,7 +63,9 @@ def triangle(height, width, row, column, side, reach, n_layers):
 
 @pytest.mark.parametrize("n_layers", [1, 2])
 @pytest.mark.parametrize("kind", KINDS)
-@pytest.mark.parametrize("levels, height, width", [(2, 3, 3), (3, 2, 2), (2, 2, 3), (2, 3, 2), (2, 1, 4), (2, 4, 1)])
+@pytest.mark.parametrize(
+    "levels, height, width", [(2, 3, 3), (3, 2, 2), (2, 2, 3), (2, 3, 2), (2, 1, 4), (2, 4, 1)]
+)
 def test_probabilities_of_all_images_sum_to_one(kind, n_layers, levels, height, width):
     model = build((1, height, width), levels, kind, n_layers)
     images = torch.tensor(list(product(range(levels), repeat=height * width))).view(-1, 1, height, width)
@@ -88,7 +95,9 @@ def test_diagonal_sees_all_of_the_past(height, width, n_layers):
         assert seen[:i].all(), f"position {i} does not see {(~seen[:i]).nonzero().flatten()}"
 
 
-@pytest.mark.parametrize("kernel_size, first_kernel, n_layers", [(3, 3, 1), (3, 5, 2), (5, 3, 1), (5, 7, 2), (1, 3, 2)])
+@pytest.mark.parametrize(
+    "kernel_size, first_kernel, n_layers", [(3, 3, 1), (3, 5, 2), (5, 3, 1), (5, 7, 2), (1, 3, 2)]
+)
 def test_row_sees_exactly_the_triangle(kernel_size, first_kernel, n_layers):
     height, width = 5, 13
     sizes = {"kernel_size": kernel_size, "first_kernel": first_kernel}
@@ -106,9 +115,7 @@ def test_cached_sampling_is_uncached_sampling(kind, n_layers, kernel_size, level
     shape = (1, height, width)
     model = build(shape, levels, kind, n_layers, kernel_size=kernel_size, n_classes=n_classes)
     condition = None if n_classes is None else torch.tensor([0, 2, 1, 0, 0])
-    fast, slow = (
-        model.sample(5, torch.Generator().manual_seed(3), cached=cached, condition=condition) for cached in (True, False)
-    )
+    fast, slow = both_samples(model, 5, condition=condition)
     assert fast.shape == (5, *shape) and fast.dtype == torch.uint8
     assert torch.equal(fast, slow)
     values = fast.long().flatten(1)
@@ -127,7 +134,7 @@ def test_stepper_follows_the_weights_of_the_moment(kind):
     with torch.no_grad():
         for parameter in model.parameters():
             parameter.neg_()
-    fast, slow = (model.sample(9, torch.Generator().manual_seed(0), cached=cached) for cached in (True, False))
+    fast, slow = both_samples(model, 9)
     assert torch.equal(fast, slow)
 
 
@@ -145,9 +152,7 @@ def test_a_batch_gives_what_its_items_give(kind):
 def test_prefix_is_kept_and_decides_what_follows(kind, rows):
     model = build((1, 4, 5), 2, kind)
     prefix = random_images(6, (1, rows, 5))
-    fast, slow = (
-        model.sample(6, torch.Generator().manual_seed(4), cached=cached, prefix=prefix) for cached in (True, False)
-    )
+    fast, slow = both_samples(model, 6, prefix=prefix)
     assert torch.equal(fast[:, :, :rows].long(), prefix)
     assert torch.equal(fast, slow)
 
@@ -168,8 +173,13 @@ def test_every_parameter_gets_a_gradient(kind, n_layers):
     model = build((1, 5, 6), 3, kind, n_layers, scale=1.0, n_classes=2)
     model.loss(random_images(8, model.event_shape, 3), torch.arange(8) % 2).backward()
     for name, parameter in model.named_parameters():
-        expected = model.first.mask.bool().expand_as(parameter) if name == "first.weight" else parameter == parameter
-        assert torch.equal(parameter.grad != 0, expected), name
+        reached = parameter.grad != 0
+        if name.startswith("head"):
+            assert reached.any(), name  # a unit of the head may be below its ReLU for all of these images
+        elif name == "first.weight":
+            assert torch.equal(reached, model.first.mask.bool().expand_as(reached)), name
+        else:
+            assert reached.all(), name
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -193,7 +203,6 @@ def test_bfloat16_autocast_gives_nearly_the_same_loss(kind):
         (TypeError, {"n_layers": 1.5}),
         (ValueError, {"hidden": 0}),
         (ValueError, {"kernel_size": 4}),
-        (ValueError, {"first_kernel": 6}),
         (ValueError, {"first_kernel": 1}),
         (ValueError, {"n_classes": 0}),
         (ValueError, {"levels": 1}),
@@ -202,6 +211,11 @@ def test_bfloat16_autocast_gives_nearly_the_same_loss(kind):
 def test_constructor_says_what_is_wrong(error, changes):
     with pytest.raises(error, match=str(next(iter(changes)))):
         PixelRNN(**{"event_shape": (1, 8, 8), **changes})
+
+
+def test_first_kernel_must_be_odd():
+    with pytest.raises(ValueError, match="is 6; .*odd"):
+        PixelRNN((1, 8, 8), first_kernel=6)
 
 
 @pytest.mark.parametrize("kind", KINDS)

@@ -30,7 +30,7 @@ class Unusable(Exception):
 
 
 def as_numbers(value) -> Tensor:
-    """Any numbers (tensor on any device, array, list, number; bool, integer, floating) as a new float64 tensor."""
+    """Numbers of any kind (tensor on any device, array, list, number; any dtype) as a new float64 tensor."""
     if value is None:
         raise Unusable("not yet", "returned nothing", "It returned nothing: is a `return` missing?")
     if value is ...:
@@ -39,7 +39,7 @@ def as_numbers(value) -> Tensor:
         value.close()
     try:
         if isinstance(value, (list, tuple, range)):
-            return torch.stack([as_numbers(item) for item in value]) if len(value) else torch.zeros(0).double()
+            return torch.stack([as_numbers(item) for item in value]) if value else torch.zeros(0).double()
         if isinstance(value, Tensor) and not value.is_complex():
             return value.detach().to_dense().to("cpu", torch.float64, copy=True)
         if isinstance(value, (np.ndarray, np.generic)) and not np.iscomplexobj(value):
@@ -71,7 +71,7 @@ _IDLE = {"RESUME", "NOP", "CACHE", "EXTENDED_ARG", "PRECALL", "CALL", "PUSH_NULL
 
 
 def is_stub(fn: Callable) -> bool:
-    """Whether the function's body does nothing: `...`, `pass`, a docstring, or `raise NotImplementedError`."""
+    """Whether the body does nothing: `...`, `pass`, a docstring only, or `raise NotImplementedError`."""
     code = getattr(inspect.unwrap(fn), "__code__", None)
     if code is None or code.co_flags & (inspect.CO_GENERATOR | inspect.CO_COROUTINE):
         return False
@@ -80,7 +80,8 @@ def is_stub(fn: Callable) -> bool:
         if step.opname in ("LOAD_GLOBAL", "LOAD_COMMON_CONSTANT") and "NotImplementedError" in step.argrepr:
             unfinished = True
         elif step.opname in ("LOAD_CONST", "RETURN_CONST"):
-            if not (step.argval is None or step.argval is ... or (unfinished and isinstance(step.argval, str))):
+            said = unfinished and isinstance(step.argval, str)
+            if not (step.argval is None or step.argval is ... or said):
                 return False
         elif step.opname not in _IDLE:
             return False

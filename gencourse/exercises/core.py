@@ -1,10 +1,10 @@
 """An exercise answers back: it runs the reader's function, and names the misconception behind a wrong answer.
 
-An exercise is a reference implementation, the inputs it is tried on, and a list of mistakes. A mistake is *one change*
-in the reference's source, with a name and a message. A wrong answer is run on the inputs and compared with every
-mistake; where one behaves alike on all inputs, its message is shown. Then come symptoms (a property that many wrong
-implementations share), then what can be said of any numbers: shape, NaN, a constant factor, where they differ first.
-Only behaviour counts; the source of the reader's function is never compared with anything.
+An exercise is a reference implementation, the inputs it is tried on, and a list of mistakes. A mistake is
+*one change* in the reference's source, with a name and a message. A wrong answer is run on the inputs and
+compared with every mistake; where one behaves alike on all inputs, its message is shown. Then come symptoms
+(a property that many wrong implementations share), then what can be said of any numbers: shape, NaN, a
+constant factor, where they differ. Only behaviour counts: the reader's source is compared with nothing.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ import math
 import textwrap
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import torch
 from torch import Tensor
@@ -30,8 +31,8 @@ GOES_ON = "The notebook goes on with the reference."
 class Case:
     """One input. Arguments are copied for every call, so an in-place function harms nobody.
 
-    observe(fn, *arguments) replaces `fn(*arguments)` where more than one call is to be looked at; `atol` and `rtol`
-    are the tolerances of the comparison.
+    observe(fn, *arguments) replaces `fn(*arguments)` where more than one call is to be looked at; atol and
+    rtol are the tolerances of the comparison.
     """
 
     def __init__(self, *arguments, label: str | None = None, observe: Callable | None = None,
@@ -87,7 +88,7 @@ def exercise(*, minutes: int, difficulty: str, hints: Sequence[str], cases: Sequ
 
 
 class Exercise:
-    """check(fn) · grade(fn) · hint() · solution(). See gencourse/exercises/autoregression.py for how one is written."""
+    """check(fn) · grade(fn) · hint() · solution(). How one is written: see `autoregression`."""
 
     def __init__(self, reference: Callable, minutes: int, difficulty: str, hints: tuple[str, ...],
                  cases: tuple[Case, ...]):
@@ -95,6 +96,7 @@ class Exercise:
         self.minutes, self.difficulty, self.hints, self.cases = minutes, difficulty, hints, cases
         self.mistakes: list[Mistake] = []
         self.symptoms: list[Symptom] = []
+        self._of_mistakes: dict[tuple[str, int], Result] = {}                  # filled as they are needed
         self._hints_given = 0
 
     # what the reader calls
@@ -139,7 +141,7 @@ class Exercise:
 
     @property
     def solution_source(self) -> str:
-        """Source of the reference; it stands alone after `import math`, `import torch`, `from torch import Tensor`."""
+        """The reference; stands alone after `import math`, `import torch`, `from torch import Tensor`."""
         return "\n".join(self._source_lines()) + "\n"
 
     @property
@@ -183,21 +185,22 @@ class Exercise:
     def _before_running(self, fn) -> Verdict | None:
         parameters = inspect.signature(self.reference)
         if not callable(fn):
-            return Verdict(self.name, "not yet", "not a function", f"This is not a function but {shape_of(fn)}: hand "
-                           f"over the function itself, without calling it: `check({self.name})`.")
+            return Verdict(self.name, "not yet", "not a function", f"This is no function but {shape_of(fn)}: "
+                           f"hand over the function itself, without calling it: `check({self.name})`.")
         if is_stub(fn):
             return Verdict(self.name, "not attempted", "not attempted",
                            "Write your code where the `...` stands, and run the cell again.")
         try:
             theirs = inspect.signature(fn)
-        except (TypeError, ValueError):                                         # some built-in functions have none
+        except (TypeError, ValueError):         # some built-in functions have none
             return None
         for case in self.cases:
             try:
                 theirs.bind(*(case.arguments if case.observe is None else parameters.parameters))
             except TypeError:
-                return Verdict(self.name, "not yet", "wrong parameters", f"The exercise is called as `{self.name}"
-                               f"({', '.join(map(str, parameters.parameters.values()))})`, yours takes `{theirs}`.")
+                due = ", ".join(map(str, parameters.parameters.values()))
+                return Verdict(self.name, "not yet", "wrong parameters",
+                               f"The exercise is called as `{self.name}({due})`, yours takes `{theirs}`.")
         return None
 
     def _try(self, fn: Callable, case: Case, expected: Tensor, label: str = "") -> Result:
@@ -207,13 +210,13 @@ class Exercise:
             raise
         except Unusable as unusable:
             return Result(case, label, expected, problem=unusable.problem)
-        except BaseException as error:                                          # SystemExit too: `exit()`
+        except BaseException as error:          # SystemExit too: `exit()`
             return Result(case, label, expected, problem=describe_error(error, fn))
 
     def _run(self, fn: Callable, seconds: float) -> tuple[list[Result], Problem | None, str]:
-        cases = [*self.cases, self.cases[0]]                                    # the first twice: is it the same?
+        cases = [*self.cases, self.cases[0]]    # the first once more: is the answer the same?
         labels = [self._label(case) for case in cases]
-        expected = [case.run(self.reference) for case in cases]
+        expected = [*self._expected, self._expected[0]]
         results: list[Result] = []
 
         def work() -> None:
@@ -225,8 +228,9 @@ class Exercise:
         if finished and n_done == len(cases):
             return results, None, printed
         before = f" {n_done} of {len(cases)} inputs were done before." if n_done else ""
-        return results, Problem("not yet", "does not end", f"Stopped after {seconds:g} s on "
-                                f"{labels[min(n_done, len(cases) - 1)]}: does your loop end?{before}"), printed
+        label = labels[min(n_done, len(cases) - 1)]
+        message = f"Stopped after {seconds:g} s: does your loop end? The input was {label}.{before}"
+        return results, Problem("not yet", "does not end", message), printed
 
     def _judge(self, results: list[Result]) -> Problem:
         *results, again = results
@@ -238,7 +242,7 @@ class Exercise:
                                "something between calls?")
             return Problem("passed", "passed", f"Right on all {len(results)} inputs.")
         first = wrong[0]
-        found = next((m for m in self.mistakes if self._behaves_like(results, m.function)), None)
+        found = next((m for m in self.mistakes if self._behaves_like(results, m)), None)
         found = found or next((s for s in self.symptoms if s.shows(results)), None)
         failed = next((result.problem for result in wrong if result.problem), None)
         seen = f" (Seen on {first.label}.)"
@@ -250,13 +254,22 @@ class Exercise:
             label = next(result.label for result in wrong if result.problem is failed)
             return Problem(failed.status, failed.diagnosis, f"{failed.message} The input was {label}.")
         if first.value.shape != first.expected.shape:
-            due = f"shape {tuple(first.expected.shape)}" if first.expected.dim() else "a single number, shape (),"
-            return Problem("not yet", "wrong shape", f"The answer has shape {tuple(first.value.shape)} where {due} "
-                           f"is due, on {first.label}.")
+            due = f"{tuple(first.expected.shape)}" if first.expected.dim() else "() (a single number)"
+            return Problem("not yet", "wrong shape", f"The answer has shape {tuple(first.value.shape)} where "
+                           f"{due} is due, on {first.label}.")
         return _in_general(results, wrong)
 
-    def _behaves_like(self, results: list[Result], mistake: Callable) -> bool:
-        return all(result.like(self._try(mistake, result.case, result.expected)) for result in results)
+    @cached_property
+    def _expected(self) -> list[Tensor]:
+        return [case.run(self.reference) for case in self.cases]
+
+    def _behaves_like(self, results: list[Result], mistake: Mistake) -> bool:
+        for i, result in enumerate(results):
+            if (mistake.name, i) not in self._of_mistakes:
+                self._of_mistakes[mistake.name, i] = self._try(mistake.function, result.case, result.expected)
+            if not result.like(self._of_mistakes[mistake.name, i]):
+                return False
+        return True
 
     def _label(self, case: Case) -> str:
         if case.label:
@@ -271,12 +284,12 @@ def _in_general(results: list[Result], wrong: list[Result]) -> Problem:
     score = f" ({len(results) - len(wrong)} of {len(results)} inputs come out right.)"
     nan = next((r for r in wrong if r.value.isnan().any() and not r.expected.isnan().any()), None)
     if nan:
-        return Problem("not yet", "not a number", f"There is a NaN in the answer on {nan.label}: 0 / 0, the logarithm "
-                       "of a negative number, or 0 times infinity?")
+        return Problem("not yet", "not a number", f"There is a NaN in the answer on {nan.label}: 0 / 0, the "
+                       "logarithm of a negative number, or 0 times infinity?")
     inf = next((r for r in wrong if r.value.isinf().any() and not r.expected.isinf().any()), None)
     if inf:
-        return Problem("not yet", "infinite", f"There is an infinity in the answer on {inf.label}: the logarithm of "
-                       "0, a division by 0, or a number too large for its type?")
+        return Problem("not yet", "infinite", f"There is an infinity in the answer on {inf.label}: the "
+                       "logarithm of 0, a division by 0, or a number too large for its type?")
     if all(r.value.shape == r.expected.shape for r in results):
         values = torch.cat([r.value.reshape(-1) for r in results])
         due = torch.cat([r.expected.reshape(-1) for r in results])
@@ -290,8 +303,8 @@ def _in_general(results: list[Result], wrong: list[Result]) -> Problem:
                                "normalisation?")
             shift = (values - due).median().item()
             if torch.allclose(values - due, torch.full_like(due, shift), atol=1e-5):
-                return Problem("not yet", "off by a constant", f"Every number is too {'large' if shift > 0 else 'small'}"
-                               ", by the same amount on all inputs.")
+                return Problem("not yet", "off by a constant", f"Every number is too "
+                               f"{'large' if shift > 0 else 'small'}, by the same amount on all inputs.")
     off = ~torch.isclose(first.value, first.expected, rtol=first.case.rtol, atol=first.case.atol)
     if first.value.dim() == 0:
         low = "small" if first.value < first.expected else "large"
@@ -300,5 +313,7 @@ def _in_general(results: list[Result], wrong: list[Result]) -> Problem:
         return Problem("not yet", "right numbers in wrong places",
                        f"On {first.label} the numbers are the right ones, but not in their places.{score}")
     place = tuple(off.nonzero()[0].tolist())
-    return Problem("not yet", "differs", f"On {first.label} {int(off.sum())} of {off.numel()} entries differ, the first "
-                   f"at {list(place)}; the largest deviation is {(first.value - first.expected).abs().max():.3g}.{score}")
+    largest = (first.value - first.expected).abs().max()
+    return Problem("not yet", "differs", f"On {first.label} {int(off.sum())} of {off.numel()} entries "
+                   f"differ, the first at {list(place)}; the largest deviation is {largest:.3g}."
+                   f"{score}")

@@ -32,10 +32,11 @@ def run_limited(work: Callable[[], None], seconds: float) -> tuple[bool, str]:
 
     def target() -> None:
         try:
-            work()
+            with contextlib.suppress(Stopped):
+                work()
         finally:
             if torch.get_num_threads() != threads:
-                torch.set_num_threads(threads)  # what new threads inherit; the caller's own count never changed
+                torch.set_num_threads(threads)  # what new threads inherit; the caller's own never changed
 
     thread = threading.Thread(target=target, daemon=True, name="an exercise being checked")
     with _prints_of(thread) as printed:
@@ -43,7 +44,7 @@ def run_limited(work: Callable[[], None], seconds: float) -> tuple[bool, str]:
         deadline = time.monotonic() + seconds
         try:
             while thread.is_alive() and time.monotonic() < deadline:
-                thread.join(0.05)               # in short turns, so that the reader can interrupt on Windows too
+                thread.join(0.05)               # in short turns, so that it can be interrupted on Windows too
         finally:
             finished = not thread.is_alive()
             if not finished:
@@ -57,7 +58,8 @@ def _stop(thread: threading.Thread, patience: float = 1.0) -> None:
     def poke_for(limit: float, pause: float) -> None:
         end = time.monotonic() + limit
         while thread.is_alive() and time.monotonic() < end:
-            ctypes.pythonapi.PyThreadState_SetAsyncExc(ctypes.c_ulong(thread.ident), ctypes.py_object(Stopped))
+            ctypes.pythonapi.PyThreadState_SetAsyncExc(
+                ctypes.c_ulong(thread.ident), ctypes.py_object(Stopped))
             thread.join(pause)
 
     poke_for(patience, 0.01)
@@ -66,7 +68,7 @@ def _stop(thread: threading.Thread, patience: float = 1.0) -> None:
 
 
 class _Prints:
-    """Stands in for sys.stdout and sys.stderr: keeps the beginning of what one thread writes, passes on the rest."""
+    """Stands in for sys.stdout or sys.stderr: keeps the beginning of what one thread writes."""
 
     def __init__(self, original, thread: threading.Thread, kept: list[str]):
         self.original, self.thread, self.kept = original, thread, kept

@@ -39,7 +39,8 @@ def _flips(n: int, heads: int) -> Tensor:
 def coin_log_likelihood(flips: Tensor, p: float) -> Tensor:
     """The log-likelihood of a series of flips of one coin, in nats.
 
-    flips: (N,) integers, 1 for heads and 0 for tails; p: probability of heads, strictly between 0 and 1.
+    flips: (N,) integers, 1 for heads and 0 for tails.
+    p: the probability of heads, strictly between 0 and 1.
     Returns one number, log P(flips): a float or a tensor of shape ().
     """
     heads = flips.sum()
@@ -51,11 +52,13 @@ coin_log_likelihood.mistake(
     "the tails are forgotten", " + tails * math.log(1 - p)", "",
     "Only the heads count in your answer. A tail is evidence too: it has a probability of its own.")
 coin_log_likelihood.mistake(
-    "heads and tails swapped", "heads * math.log(p) + tails * math.log(1 - p)",
+    "heads and tails swapped",
+    "heads * math.log(p) + tails * math.log(1 - p)",
     "tails * math.log(p) + heads * math.log(1 - p)",
     "Heads and tails have changed places: p is the probability of a 1.")
 coin_log_likelihood.mistake(
-    "the product underflows", "heads * math.log(p) + tails * math.log(1 - p)",
+    "the product underflows",
+    "heads * math.log(p) + tails * math.log(1 - p)",
     "(p ** heads * (1 - p) ** tails).log()",
     "Few flips come out right, many do not: a product of thousands of probabilities is too small for a "
     "floating-point number and becomes 0. Take logarithms first, then add.")
@@ -63,12 +66,14 @@ coin_log_likelihood.mistake(
     "no logarithm", "heads * math.log(p) + tails * math.log(1 - p)", "p ** heads * (1 - p) ** tails",
     "This is the likelihood itself; its logarithm is asked for.")
 coin_log_likelihood.mistake(
-    "the mean in place of the sum", "heads * math.log(p) + tails * math.log(1 - p)",
+    "the mean in place of the sum",
+    "heads * math.log(p) + tails * math.log(1 - p)",
     "(heads * math.log(p) + tails * math.log(1 - p)) / len(flips)",
-    "This is the mean over the flips. The probability of the whole series is a product, so its logarithm is "
-    "a sum.")
+    "This is the mean over the flips. The probability of the whole series is a product, so its logarithm "
+    "is a sum.")
 coin_log_likelihood.mistake(
-    "bits instead of nats", "heads * math.log(p) + tails * math.log(1 - p)",
+    "bits instead of nats",
+    "heads * math.log(p) + tails * math.log(1 - p)",
     "heads * math.log2(p) + tails * math.log2(1 - p)",
     "These are bits: the logarithm to base 2. Nats come from the natural logarithm.")
 coin_log_likelihood.mistake(
@@ -76,7 +81,8 @@ coin_log_likelihood.mistake(
     "This is the negative log-likelihood, what a training loop makes small. The log-likelihood itself is "
     "asked for, and the logarithm of a probability is never above 0.")
 coin_log_likelihood.mistake(
-    "the probability of the count", "return heads",
+    "the probability of the count",
+    "return heads",
     "return math.lgamma(len(flips) + 1) - math.lgamma(heads + 1) - math.lgamma(tails + 1) + heads",
     "This is the probability of so many heads in any order (a binomial distribution). The order is known "
     "here: it is this one series.")

@@ -7,7 +7,7 @@ import re
 import sys
 from dataclasses import dataclass
 
-LOOKS = {                                       # sign, colour: the word and the sign say it without the colour too
+LOOKS = {                                       # sign, colour: word and sign say it without the colour too
     "passed": ("✓", "46, 160, 67"),
     "not yet": ("◐", "219, 140, 20"),
     "not attempted": ("○", "128, 128, 128"),
@@ -32,13 +32,14 @@ class Page:
 
     def html(self) -> str:
         sign, colour = LOOKS[self.look]
-        code_style = "background: rgba(128, 128, 128, .16); color: inherit; padding: 0 .25em; border-radius: 3px"
+        code_style = "background: rgba(128, 128, 128, .16); color: inherit; padding: 0 .25em"
         paragraphs = [re.sub(r"`([^`]+)`", rf'<code style="{code_style}">\1</code>', html.escape(line))
                       for line in self.body.splitlines() if line.strip()]
         block = (f'<pre style="margin: .5em 0 0; background: none; color: inherit; white-space: pre-wrap">'
                  f'{html.escape(self.code)}</pre>') if self.code else ""
-        return (f'<div style="border-left: 4px solid rgb({colour}); background: rgba({colour}, .10); color: inherit; '
-                f'padding: .5em 1em; margin: .3em 0; border-radius: 4px; line-height: 1.5; max-width: 52em">'
+        return (f'<div style="border-left: 4px solid rgb({colour}); background: rgba({colour}, .10); '
+                f'color: inherit; padding: .5em 1em; margin: .3em 0; border-radius: 4px; line-height: 1.5; '
+                f'max-width: 52em">'
                 f'<b>{html.escape(f"{sign} {self.title}".strip())}</b>'
                 + "".join(f"<div>{paragraph}</div>" for paragraph in paragraphs) + block + "</div>")
 
@@ -48,8 +49,11 @@ class Page:
 
 @dataclass(frozen=True, repr=False)
 class Verdict:
-    """status: "passed", "not yet", "not attempted" or "raised an error"; diagnosis: the short, stable name of what was
-    found; message: what the reader sees; printed: the beginning of what the reader's function printed."""
+    """What was found.
+
+    status: "passed", "not yet", "not attempted" or "raised an error"; diagnosis: a short, stable name of what
+    was found; message: what the reader sees; printed: the beginning of what the reader's function printed.
+    """
 
     exercise: str
     status: str

@@ -8,6 +8,7 @@ so its likelihood is exact: one pass gives all D conditionals, and their logarit
 Sampling runs the same product forwards, D passes one after the other.
 """
 
+import itertools
 from collections.abc import Callable, Iterable
 
 import torch
@@ -116,7 +117,7 @@ class Autoregressive(nn.Module):
 
     def _sample(self, event_shape, n, generator, cached, prefix, condition, progress) -> Tensor:
         n = positive_integer("n", n, least=0)
-        device = next(self.parameters()).device
+        device = next(itertools.chain(self.parameters(), self.buffers())).device
         x = torch.zeros(n, *event_shape, dtype=torch.long, device=device)
         written = 0 if prefix is None else self._write_prefix(x, prefix)
         dtype = torch.uint8 if self.levels <= 256 else torch.int64

@@ -1,11 +1,11 @@
 """PixelRNN: recurrences that carry what the rows above have shown down to the pixel to be predicted.
 
-Paper: van den Oord, Kalchbrenner, Kavukcuoglu, "Pixel Recurrent Neural Networks" (arXiv:1601.06759), section 3.1 for the
-Row LSTM, 3.2 for the Diagonal BiLSTM, 3.3 for the residual connections, 3.4 for the masks, table 1 for the network.
+Paper: van den Oord et al., "Pixel Recurrent Neural Networks" (arXiv:1601.06759), section 3.1 for the Row
+LSTM, 3.2 for the Diagonal BiLSTM, 3.3 for the residual connections, 3.4 for the masks, table 1 for the whole.
 
-Each LSTM cell has two inputs: *input-to-state*, from the layer below, known for the whole map at once; and
-*state-to-state*, from the cell's neighbours in the same layer, which must come first. The neighbours decide what
-can be computed together, and what can be seen:
+An LSTM cell has two inputs: *input-to-state*, from the layer below, for the whole map at once; and
+*state-to-state*, from its neighbours in the same layer, which must come first. The neighbours decide what can
+be computed together, and what can be seen:
 
         Row LSTM                       Diagonal BiLSTM
         a whole row at once            a whole diagonal at once, from both upper corners
@@ -13,7 +13,7 @@ can be computed together, and what can be seen:
         . x .                          b x        right: h(x) from a and b       x b
         sees a triangle                sees everything
 
-Inside the network a map has the shape (H, W, B, channels): a row, or a diagonal, of the whole batch lies together.
+Inside the network a map has the shape (H, W, B, channels): a row of the whole batch lies together.
 """
 
 import torch
@@ -25,7 +25,7 @@ from .causal import MaskedConv2d, odd
 
 
 class PixelRNN(Autoregressive):
-    """A masked convolution, LSTM layers with residual connections, and two 1×1 layers, over images of one channel.
+    """A masked convolution, residual LSTM layers and two 1×1 layers, over images of one channel (table 1).
 
     Args:
         event_shape: (1, H, W).
@@ -54,7 +54,7 @@ class PixelRNN(Autoregressive):
     ):
         super().__init__(event_shape, levels, n_classes)
         check_image_shape(self.event_shape)
-        if kind not in KINDS:
+        if kind not in tuple(KINDS):
             raise ValueError(f"kind is {kind!r}; expected one of {tuple(KINDS)}")
         n_layers = positive_integer("n_layers", n_layers)
         hidden = positive_integer("hidden", hidden)
@@ -62,8 +62,8 @@ class PixelRNN(Autoregressive):
             raise ValueError("first_kernel is 1; with its centre hidden it would see nothing, use 3 or more")
         _, height, width = self.event_shape
         self.kind = kind
-        # The last pixel of a row is known only to positions after it. A blank column after it gives the right
-        # direction a place to start from that knows this pixel; else the beginning of the next row would miss it.
+        # No position of a row knows the row's last pixel. A blank column after it does, and there the right
+        # direction starts; else the first pixels of the next row would be predicted without it.
         self.blank = 1 if kind == "diagonal" else 0
         self.first = MaskedConv2d(1, 2 * hidden, first_kernel, "A")
         self.class_bias = None if n_classes is None else nn.Embedding(n_classes, 2 * hidden)
@@ -89,7 +89,8 @@ class PixelRNN(Autoregressive):
         self.check_condition(condition, n)
         width, position = self.event_shape[2], -1
         bias = 0 if condition is None else self.class_bias(condition.long())  # (n, 2h)
-        parts = [FirstStep(self.first, n, width + self.blank, bias)] + [layer.stepper(n) for layer in self.layers]
+        first = FirstStep(self.first, n, width + self.blank, bias)
+        parts = [first] + [layer.stepper(n) for layer in self.layers]
         _, hidden, _, out = self.head
         w1, b1, w2, b2 = hidden.weight.T.contiguous(), hidden.bias, out.weight.T.contiguous(), out.bias
         scale = 2 / (self.levels - 1)
@@ -99,7 +100,7 @@ class PixelRNN(Autoregressive):
             position += 1
             column = position % width
             if previous is not None:
-                parts[0].write((column - 1) % width, previous * scale - 1)
+                first.write((column - 1) % width, previous * scale - 1)
                 if column == 0:
                     if self.blank:
                         advance(width)
@@ -119,8 +120,8 @@ class PixelRNN(Autoregressive):
 class RowLSTM(nn.Module):
     """One row at a time, (H, W, B, 2h) -> (H, W, B, 2h): section 3.1, and 3.3 for the sum.
 
-    Input-to-state is a convolution along the row with mask B (its k//2 taps to the right are left out), state-to-state
-    one of width k over the states of the row above, so the context widens by k//2 pixels a row, on both sides.
+    Input-to-state is a convolution along the row with mask B (its k//2 taps to the right are left out),
+    state-to-state one of width k over the row above: the context widens by k//2 pixels a row, on both sides.
     """
 
     def __init__(self, hidden: int, height: int, width: int, kernel_size: int):
@@ -146,10 +147,10 @@ class RowLSTM(nn.Module):
 
 
 class DiagonalBiLSTM(nn.Module):
-    """One diagonal at a time from both upper corners, (H, W, B, 2h) -> (H, W, B, 2h): section 3.2, and 3.3 for the sum.
+    """One diagonal at a time, from both upper corners, (H, W, B, 2h) -> (H, W, B, 2h): section 3.2, and 3.3.
 
-    In the skewed map a diagonal is a column, and the neighbours above and before a position lie in the column before:
-    at its row and at the row over it. Half of the skewed map is empty, so the loop walks only through what is not.
+    In the skewed map a diagonal is a column, and both neighbours of a position lie in the column before: the
+    one above it a row up, the one before it in the same row. Half of the map is empty; the loop skips it.
     """
 
     def __init__(self, hidden: int, height: int, width: int, kernel_size: int):
@@ -157,12 +158,13 @@ class DiagonalBiLSTM(nn.Module):
         self.hidden, self.width = hidden, width
         self.inputs = nn.Parameter(torch.empty(2, 2 * hidden, 4 * hidden))  # direction, features, gates
         self.bias = nn.Parameter(torch.empty(2, 1, 4 * hidden))
-        self.states = nn.Parameter(torch.empty(2, 2 * hidden, 4 * hidden))  # of the neighbours (above, before)
+        self.states = nn.Parameter(torch.empty(2, 2 * hidden, 4 * hidden))  # of (above, before)
         for parameter in self.parameters():
             nn.init.uniform_(parameter, -((2 * hidden) ** -0.5), (2 * hidden) ** -0.5)
         self.upsample = nn.Linear(hidden, 2 * hidden, bias=False)
         index = torch.arange(1, height * width + 1).view(1, 1, height, width)
-        order = torch.stack([skewed[skewed > 0] - 1 for skewed in (skew(i)[0, 0].T for i in (index, index.flip(3)))])
+        diagonals = [skew(i)[0, 0].T for i in (index, index.flip(3))]  # the right direction in a mirror
+        order = torch.stack([i[i > 0] - 1 for i in diagonals])
         self.register_buffer("order", order, persistent=False)  # (2, H·W): pixels, diagonal after diagonal
         self.register_buffer("back", order.argsort(1), persistent=False)  # and from there to raster order
         self.lengths = [min(t + 1, height, width, height + width - 1 - t) for t in range(height + width - 1)]
@@ -174,15 +176,15 @@ class DiagonalBiLSTM(nn.Module):
         weight = self.states.to(gates.dtype)
         h = c = gates.new_zeros(2, 0, batch, self.hidden)
         diagonals = []
-        for t, diagonal in enumerate(gates.split(self.lengths, 1)):  # (2, length, B, 4h), from the top row down
+        for t, diagonal in enumerate(gates.split(self.lengths, 1)):  # (2, length, B, 4h), from the top down
             from_first, new_row = int(t < width), int(t < height)
             h = F.pad(h, (0, 0, 0, 0, from_first, new_row))  # zeros beyond the border
-            c = F.pad(c, (0, 0, 0, 0, 0, new_row))[:, 1 - from_first :]  # cells come from the neighbour before
-            neighbours = torch.cat([h[:, :-1], h[:, 1:]], -1).flatten(1, 2)  # above, before: (2, length·B, 2h)
+            c = F.pad(c, (0, 0, 0, 0, 0, new_row))[:, 1 - from_first :]  # a cell's is the one before
+            neighbours = torch.cat([h[:, :-1], h[:, 1:]], -1).flatten(1, 2)  # (2, length·B, 2h)
             h, c = lstm_cell(torch.baddbmm(diagonal.flatten(1, 2), neighbours, weight).view_as(diagonal), c)
             diagonals.append(h)
         left, right = (h.index_select(0, i) for h, i in zip(torch.cat(diagonals, 1), self.back, strict=True))
-        seen = left + F.pad(right[:-width], (0, 0, 0, 0, width, 0))  # down by a row, or the future would be seen
+        seen = left + F.pad(right[:-width], (0, 0, 0, 0, width, 0))  # a row down, or it would show the future
         return x + self.upsample(seen).view_as(x)
 
     def stepper(self, n: int):
@@ -193,13 +195,13 @@ KINDS = {"row": RowLSTM, "diagonal": DiagonalBiLSTM}
 
 
 class FirstStep:
-    """The first convolution, one position at a time: the rows above once a row, then the pixels to the left."""
+    """The first convolution, one position at a time: the rows above once a row, then the pixels before."""
 
     def __init__(self, conv: MaskedConv2d, n: int, width: int, bias: Tensor | float):
         self.conv, self.bias, self.reach = conv, bias, conv.kernel_size[1] // 2
-        weight = conv.masked_weight()  # (2h, 1, reach + 1, k)
+        weight = conv.masked_weight()  # (2h, 1, reach + 1, first_kernel)
         self.weight_above, self.weight_left = weight[:, :, :-1], weight[:, 0, -1, : self.reach].T.contiguous()
-        self.image = weight.new_zeros(n, self.reach + 1, self.reach + width)  # zeros left of it; the last row is present
+        self.image = weight.new_zeros(n, self.reach + 1, self.reach + width)  # present row last
         self._read_above()
 
     def write(self, column: int, value: Tensor) -> None:
@@ -215,7 +217,8 @@ class FirstStep:
         self.above = above.permute(2, 0, 1) + self.bias  # (W, n, 2h)
 
     def __call__(self, column: int, _) -> Tensor:
-        return torch.addmm(self.above[column], self.image[:, -1, column : column + self.reach], self.weight_left)
+        before = self.image[:, -1, column : column + self.reach]  # (n, reach)
+        return torch.addmm(self.above[column], before, self.weight_left)
 
 
 class RowStep:
@@ -226,7 +229,7 @@ class RowStep:
         self.weight_in = layer.input_to_state.weight.T.contiguous()
         self.weight_up = layer.upsample.weight.T.contiguous()
         self.features = self.weight_up.shape[1]
-        self.inputs = self.weight_in.new_zeros(n, (layer.side + layer.width) * self.features)  # of this row, side by side
+        self.inputs = self.weight_in.new_zeros(n, (layer.side + layer.width) * self.features)  # side by side
         self.above = layer.input_to_state.bias.expand(layer.width, n, -1)  # (W, n, 4h)
         self.cells = self.weight_in.new_zeros(layer.width, n, layer.hidden)
         self.states = []
@@ -234,8 +237,8 @@ class RowStep:
     def finish_row(self) -> None:
         h, c = zip(*self.states, strict=True)
         neighbours = beside(torch.stack(h), self.layer.side, self.layer.side)
-        self.above, self.cells = self.layer.state_to_state(neighbours) + self.layer.input_to_state.bias, torch.stack(c)
-        self.states = []
+        self.above = self.layer.state_to_state(neighbours) + self.layer.input_to_state.bias
+        self.cells, self.states = torch.stack(c), []
 
     def __call__(self, column: int, x: Tensor) -> Tensor:
         end = (column + self.layer.side + 1) * self.features
@@ -256,7 +259,7 @@ class DiagonalStep:
         self.weight_up = layer.upsample.weight.T.contiguous()
         self.zero = self.weight_in.new_zeros(n, layer.hidden)
         self.right = self.zero.expand(layer.width, n, -1)  # (W, n, h), of the row above
-        self.above = layer.bias[0].expand(layer.width, n, -1)  # (W, n, 4h), what it gives to the left direction
+        self.above = layer.bias[0].expand(layer.width, n, -1)  # (W, n, 4h), for the left direction
         self._start_row()
 
     def _start_row(self) -> None:
@@ -265,7 +268,8 @@ class DiagonalStep:
 
     def finish_row(self) -> None:
         self.above = torch.stack(self.states) @ self.weight_above[0] + self.layer.bias[0]
-        gates = torch.stack(self.inputs) @ self.layer.inputs[1] + self.right @ self.weight_above[1] + self.layer.bias[1]
+        gates = torch.stack(self.inputs) @ self.layer.inputs[1] + self.layer.bias[1]
+        gates += self.right @ self.weight_above[1]  # (W, n, 4h)
         h, c, states = self.zero, self.zero, []
         for gate in reversed(gates.unbind(0)):
             h, c = lstm_cell(torch.addmm(gate, h, self.weight_before[1]), c)
@@ -292,7 +296,7 @@ def lstm_cell(gates: Tensor, c: Tensor) -> tuple[Tensor, Tensor]:
 
 
 def beside(x: Tensor, left: int, right: int) -> Tensor:
-    """Each position together with its neighbours in the row, zeros outside: (…, W, B, C) -> (…, W, B, (left+1+right)·C)."""
+    """Each position with its neighbours in the row: (…, W, B, C) -> (…, W, B, (left + 1 + right)·C)."""
     padded = F.pad(x, (0, 0, 0, 0, left, right))
     return torch.cat([padded.narrow(-3, k, x.shape[-3]) for k in range(left + 1 + right)], -1)
 
@@ -300,9 +304,9 @@ def beside(x: Tensor, left: int, right: int) -> Tensor:
 def skew(x: Tensor) -> Tensor:
     """Shift row i to the right by i, so that diagonals become columns: (B, C, H, W) -> (B, C, H, W + H - 1).
 
-        a b c        a b c . .
-        d e f   ->   . d e f .
-        g h i        . . g h i
+    a b c        a b c . .
+    d e f   ->   . d e f .
+    g h i        . . g h i
     """
     height, width = x.shape[-2:]
     # Rows of W + H, read as rows of W + H - 1, begin one place later each.

@@ -1,4 +1,4 @@
-"""Cuts the network: with this folder on PYTHONPATH, Python reaches this machine only. Kernels need the loopback."""
+"""With this folder on PYTHONPATH the network is cut: Python reaches the loopback only, which kernels need."""
 
 import os
 import socket

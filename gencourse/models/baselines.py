@@ -1,0 +1,82 @@
+"""The trivial model first: tables of counts over a few earlier neighbours of a pixel."""
+
+import math
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from .base import Autoregressive, check_image_shape
+
+
+class ContextTable(Autoregressive):
+    """P(pixel | a few earlier neighbours), counted at every position of the image on its own.
+
+    No neighbours: independent pixels. The left one: a first-order Markov chain along each row.
+
+    Args:
+        event_shape: (1, H, W).
+        neighbours: offsets (rows, columns) of earlier pixels, such as (0, -1) for the left one and (-1, 0) for the one
+            above. Beyond the border a neighbour counts as 0.
+        levels: values of a pixel.
+
+    Raises:
+        ValueError: a neighbour that is not earlier in raster order.
+    """
+
+    def __init__(self, event_shape: tuple[int, int, int], neighbours=(), levels: int = 2):
+        super().__init__(event_shape, levels)
+        check_image_shape(self.event_shape)
+        self.neighbours = tuple((int(row), int(column)) for row, column in neighbours)
+        if late := [offset for offset in self.neighbours if offset >= (0, 0)]:
+            raise ValueError(f"neighbours {late} are not earlier in raster order; expected such as (0, -1) or (-1, 1)")
+        contexts, size = levels ** len(self.neighbours), math.prod(self.event_shape)
+        self.register_buffer("counts", torch.zeros(size, contexts, levels))
+
+    def count(self, x: Tensor) -> "ContextTable":
+        """Count the levels of (N, 1, H, W) images in each context: the maximum of the likelihood, in closed form."""
+        self.check_levels(x)
+        context, size = self._context(x), x[0].numel()
+        cell = context * self.levels + x.flatten(1).long()  # (N, D)
+        n_cells = self.counts.shape[1] * self.levels
+        cell = cell + n_cells * torch.arange(size, device=x.device)
+        self.counts += torch.bincount(cell.flatten(), minlength=size * n_cells).view_as(self.counts)
+        return self
+
+    def logits(self, x: Tensor, condition: Tensor | None = None) -> Tensor:
+        self.check_condition(condition, len(x))
+        self._check_shape(x)
+        table = torch.log(self.counts + 0.5)  # half a count more everywhere, so that nothing is impossible
+        context = self._context(x)  # (B, D)
+        logits = table[torch.arange(context.shape[1], device=x.device), context]  # (B, D, levels)
+        return logits.transpose(1, 2).unflatten(2, self.event_shape)
+
+    def _context(self, x: Tensor) -> Tensor:
+        """Number of the context that each pixel stands in: (B, 1, H, W) -> (B, D)."""
+        height, width = self.event_shape[1:]
+        context = torch.zeros_like(x, dtype=torch.long)
+        for row, column in self.neighbours:
+            side = abs(column)
+            padded = F.pad(x, (side, side, -row, 0))
+            neighbour = padded[..., :height, side + column : side + column + width]
+            context = context * self.levels + neighbour.long()
+        return context.flatten(1)
+
+    def _stepper(self, n: int, condition: Tensor | None):
+        self.check_condition(condition, n)
+        image = torch.zeros(n, *self.event_shape, dtype=torch.long, device=self.counts.device)
+        table, width, position = torch.log(self.counts + 0.5), self.event_shape[2], -1
+
+        def step(previous: Tensor | None) -> Tensor:
+            nonlocal position
+            position += 1
+            if previous is not None:
+                image.view(n, -1)[:, position - 1] = previous
+            context = torch.zeros(n, dtype=torch.long, device=image.device)
+            for row, column in self.neighbours:
+                i, j = position // width + row, position % width + column
+                inside = i >= 0 and 0 <= j < width
+                context = context * self.levels + (image[:, 0, i, j] if inside else 0)
+            return table[position, context]  # (n, levels)
+
+        return step

@@ -1,0 +1,309 @@
+"""What stands where, what never imports what, and what a notebook looks like in the repository."""
+
+import ast
+import re
+import shutil
+import subprocess
+import sys
+import tomllib
+from pathlib import Path
+
+import nbformat
+import pytest
+import yaml
+from nbformat.v4 import new_code_cell, new_notebook
+
+from gencourse.execute import NOTEBOOKS
+from gencourse.exercises.answers import is_stub
+from gencourse.notebook import KERNELSPEC, checks, is_readable, plain_python
+
+ROOT = Path(__file__).resolve().parents[1]
+PACKAGE = ROOT / "gencourse"
+PYPROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+TOP = {
+    "README.md", "LICENSE", "Makefile", "environment.yml", "pyproject.toml", "constraints.txt",
+    ".gitignore", ".gitattributes", ".ci",
+    "notebooks", "gencourse", "data", "tests", "benchmarks", "docs",
+}
+
+
+# ------------------------------------------------------------------------------------- what imports what
+
+
+def imports(tree, module):
+    """All modules that a file imports, as (full name, node); `from a import b` gives a and a.b."""
+    package = module.split(".")[:-1]
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            yield from ((alias.name, node) for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            base = package[: len(package) - node.level + 1] if node.level else []
+            name = ".".join([*base, *filter(None, [node.module])])
+            yield name, node
+            yield from ((f"{name}.{alias.name}", node) for alias in node.names)
+
+
+def breaches(package):
+    """Every breach of the rules of what never imports what, in words."""
+    files = {path: ast.parse(path.read_text(encoding="utf-8")) for path in sorted(package.rglob("*.py"))}
+    concrete = {
+        node.name
+        for path, tree in files.items()
+        for node in tree.body
+        if isinstance(node, ast.ClassDef)
+        and path.parent.name == "models"
+        and path.stem not in ("base", "causal")
+    }
+    found = set()
+    for path, tree in files.items():
+        place = path.relative_to(package).as_posix()
+        module = ".".join(["gencourse", *path.relative_to(package).with_suffix("").parts])
+        functions = (node for node in ast.walk(tree) if isinstance(node, ast.FunctionDef))
+        inside = {id(child) for function in functions for child in ast.walk(function)}
+        for name, node in imports(tree, module):
+            if rule := broken_rule(place, name, id(node) in inside):
+                found.add(f"{place} imports {name}: {rule}")
+        if place in ("train.py", "metrics.py"):
+            words = {getattr(node, "id", getattr(node, "attr", None)) for node in ast.walk(tree)}
+            found |= {f"{place} names {name}: it names no concrete model" for name in words & concrete}
+        found |= {f"{place}: {word}" for word in unpickles(tree)}
+    return sorted(found)
+
+
+def broken_rule(place, name, in_a_function):
+    """The rule that the file `place` breaks by importing `name`, or None."""
+    top = name.split(".")[0]
+    of_the_base = name.startswith(("gencourse.models.base", "gencourse.models.causal"))
+    a_model = name.startswith("gencourse.models") and not of_the_base
+    if place in ("models/base.py", "models/causal.py"):
+        if top not in sys.stdlib_module_names | {"torch"}:
+            return "base and causal import only torch"
+    elif place.startswith("models/") and place != "models/__init__.py":
+        if top == "gencourse" and not of_the_base:
+            return "models import base and causal, and nothing else of the package"
+    if place in ("train.py", "metrics.py", "plots.py") and a_model:
+        return "it knows no model"
+    if top == "ipywidgets" and place != "widgets.py":
+        return "only widgets.py imports it"
+    if top in ("dask", "distributed") and not (place == "study.py" and in_a_function):
+        return "only study.py imports it, inside the function that needs it"
+    if top == "notebooks":
+        return "the package imports no notebook"
+    return None
+
+
+def unpickles(tree):
+    """Everything in a file that could run code hidden in data."""
+    pickles = {"pickle", "cloudpickle", "joblib", "dill"}
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import | ast.ImportFrom):
+            names = {alias.name for alias in node.names} | {getattr(node, "module", None)}
+            yield from (f"imports {name}" for name in names & pickles)
+        if isinstance(node, ast.Attribute) and ast.unparse(node) in ("torch.load", "torch.save"):
+            yield ast.unparse(node)
+        if isinstance(node, ast.keyword) and node.arg == "allow_pickle" and ast.unparse(node.value) == "True":
+            yield "allow_pickle"
+
+
+def test_nothing_imports_what_it_must_not():
+    assert breaches(PACKAGE) == []
+
+
+@pytest.mark.parametrize(
+    ("file", "line"),
+    [
+        ("models/base.py", "import numpy"),
+        ("models/causal.py", "from .base import Autoregressive"),
+        ("models/causal.py", "from gencourse import data"),
+        ("models/pixelcnn.py", "from ..train import fit"),
+        ("models/pixelcnn.py", "from gencourse.models.wavenet import WaveNet"),
+        ("train.py", "from gencourse.models import PixelCNN"),
+        ("train.py", "default = PixelCNN"),
+        ("metrics.py", "import gencourse.models.pixelcnn"),
+        ("plots.py", "from . import models"),
+        ("plots.py", "import ipywidgets as widgets"),
+        ("study.py", "import dask"),
+        ("data.py", "def load():\n    import distributed"),
+        ("data.py", "import notebooks"),
+        ("data.py", "import pickle"),
+        ("train.py", "state = torch.load('weights')"),
+        ("data.py", "x = np.load('x.npy', allow_pickle=True)"),
+    ],
+)
+def test_a_breach_is_found(tmp_path, file, line):
+    copy = shutil.copytree(PACKAGE, tmp_path / "gencourse", ignore=shutil.ignore_patterns("__pycache__"))
+    before = breaches(copy)
+    with (copy / file).open("a", encoding="utf-8") as planted:
+        planted.write(f"\n{line}\n")
+    new = set(breaches(copy)) - set(before)
+    assert new and all(words.startswith(file) for words in new)
+
+
+def test_a_cluster_library_is_allowed_where_it_is_needed(tmp_path):
+    (tmp_path / "study.py").write_text('"""A study."""\n\n\ndef run():\n    import dask\n    return dask\n')
+    assert breaches(tmp_path) == []
+
+
+@pytest.mark.parametrize("path", sorted(PACKAGE.rglob("*.py")), ids=lambda path: path.stem)
+def test_every_public_function_is_documented(path):
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    public = [n for n in tree.body if isinstance(n, ast.FunctionDef) and not n.name.startswith("_")]
+    assert ast.get_docstring(tree), f"{path.name} has no docstring"
+    assert [function.name for function in public if not ast.get_docstring(function)] == []
+
+
+# ---------------------------------------------------------------------------------------- what stands where
+
+
+def test_the_top_level_holds_what_it_should():
+    command = ["git", "ls-files", "--cached", "--others", "--exclude-standard"]
+    listed = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
+    if listed.returncode:
+        pytest.skip("this is no git repository")
+    assert {line.strip('"').split("/")[0] for line in listed.stdout.splitlines()} - TOP == set()
+
+
+def test_conda_users_get_the_same_environment():
+    environment = yaml.safe_load((ROOT / "environment.yml").read_text(encoding="utf-8"))
+    conda = [entry for entry in environment["dependencies"] if isinstance(entry, str)]
+    (pip,) = [entry["pip"] for entry in environment["dependencies"] if isinstance(entry, dict)]
+    # the packages and ranges are read from pyproject.toml itself, not listed a second time
+    assert conda == ["python" + PYPROJECT["project"]["requires-python"], "pip"]
+    assert pip == ["-c constraints.txt", "-e .[test]"]
+    assert "test" in PYPROJECT["project"]["optional-dependencies"]
+
+
+def test_every_dependency_is_pinned_inside_its_range():
+    from packaging.requirements import Requirement
+    from packaging.utils import canonicalize_name
+
+    lines = (ROOT / "constraints.txt").read_text(encoding="utf-8").splitlines()
+    pins = [Requirement(line) for line in lines if line and not line.startswith("#")]
+    assert all(re.fullmatch(r"==[\w.]+", str(pin.specifier)) for pin in pins)  # exact, and no local build
+    pinned = {canonicalize_name(pin.name): str(pin.specifier)[2:] for pin in pins}
+    project = PYPROJECT["project"]
+    needs = [*project["dependencies"], *sum(project["optional-dependencies"].values(), [])]
+    for need in map(Requirement, needs):
+        assert need.specifier, f"{need.name} has no range"
+        version = pinned.get(canonicalize_name(need.name), "nothing")
+        assert version != "nothing" and version in need.specifier, f"{need} is pinned to {version}"
+
+
+# ------------------------------------------------------------------------------------------------ notebooks
+
+PLACES = re.compile(
+    rf"{re.escape(str(ROOT))}/|site-packages|[A-Z]:\\Users"
+    r"|(?<![\w.])/(home|Users|root|tmp|mnt|private|var/folders)/[\w.]"
+)
+
+
+def faults(notebook):
+    """What is wrong with a notebook as a file, in words."""
+    found, seen = [], set()
+    if notebook.metadata.get("kernelspec") != KERNELSPEC:
+        found.append(f"kernelspec is {notebook.metadata.get('kernelspec')}")
+    tagged = [cell for cell in notebook.cells if "parameters" in cell.metadata.get("tags", [])]
+    if len(tagged) != 1 or tagged[0].source.split() != "seed = 0 effort = 1.0".split():
+        found.append("there must be one cell tagged parameters: seed = 0, effort = 1.0")
+    for cell in notebook.cells:
+        tags = cell.metadata.get("tags", [])
+        if not is_readable(cell.id) or cell.id in seen:
+            found.append(f"cell id {cell.id!r} is not readable, or not unique")
+        seen.add(cell.id)
+        if "injected-parameters" in tags:
+            found.append(f"{cell.id}: parameters of another run")
+        if cell.cell_type != "code":
+            continue
+        lines = [line for line in cell.source.splitlines() if line.strip()]
+        if len(lines) > 25:
+            found.append(f"{cell.id}: {len(lines)} lines of code")
+        if lines and cell.execution_count is None:
+            found.append(f"{cell.id}: committed without having run")
+        if any(output.output_type == "error" for output in cell.outputs):
+            found.append(f"{cell.id}: an error is stored")
+        if any(output.get("name") == "stderr" for output in cell.outputs):
+            found.append(f"{cell.id}: something on stderr is stored")
+        if place := PLACES.search("".join(_texts(cell.outputs))):
+            found.append(f"{cell.id}: a path of some machine is stored ({place[0]}…)")
+        tree = ast.parse(plain_python(cell.source))
+        for name, _ in imports(tree, "notebook"):
+            if name.startswith("gencourse") and re.search(r"\._", name):
+                found.append(f"{cell.id}: imports {name}, which is not public")
+        if "exercise" in tags:
+            found += [f"{cell.id}: {name} is attempted" for name in _attempted(cell.source)]
+        elif re.search(r"\w\.\w+\.check\(", cell.source):
+            found.append(f"{cell.id}: an exercise without the tag exercise")
+    return found
+
+
+def _texts(node):
+    """Every string in outputs, but for pictures and sounds."""
+    if isinstance(node, str):
+        yield re.sub(r"data:[\w/+-]+;base64,[\w+/=\s]+", "", node)
+    elif isinstance(node, dict):
+        for key, value in node.items():
+            if not key.startswith(("image/png", "image/jpeg", "audio/")):
+                yield from _texts(value)
+    elif isinstance(node, list):
+        for value in node:
+            yield from _texts(value)
+
+
+def _attempted(source):
+    """Names of the checked functions of an exercise cell that are more than a stub."""
+    checked = {function for _, _, function, _ in checks(source)}
+    for node in ast.parse(source).body:
+        if isinstance(node, ast.FunctionDef) and node.name in checked:
+            node.decorator_list, node.returns = [], None
+            for argument in ast.walk(node.args):
+                if isinstance(argument, ast.arg):
+                    argument.annotation = None
+            node.args.defaults = [ast.Constant(None) for _ in node.args.defaults]
+            node.args.kw_defaults = [ast.Constant(None) for _ in node.args.kw_defaults]
+            scope = {}
+            exec(compile(ast.fix_missing_locations(ast.Module([node], [])), "stub", "exec"), scope)
+            if not is_stub(scope[node.name]):
+                yield node.name
+
+
+NOTEBOOK_PATHS = sorted(NOTEBOOKS.glob("*.ipynb"))
+
+
+@pytest.mark.parametrize("path", NOTEBOOK_PATHS, ids=lambda path: path.stem)
+def test_a_notebook_is_ready_to_be_read(path):
+    assert path.stat().st_size <= 1_000_000
+    notebook = nbformat.read(path, as_version=4)
+    nbformat.validate(notebook)
+    assert faults(notebook) == []
+
+
+def test_faults_are_found():
+    stub = 'def f(x: Tensor = pi):\n    """What."""\n    ...  # your code\n\n\nf = exercises.f.check(f)'
+    path = nbformat.v4.new_output("stream", text="read /home/ann/course/data")
+    failed = nbformat.v4.new_output("error", ename="E", evalue="", traceback=[])
+    warned = nbformat.v4.new_output("stream", name="stderr", text="Warning")
+    tags = {"tags": ["exercise"]}
+    cells = {
+        "": new_code_cell("seed = 0\neffort = 1.0", id="parameters", metadata={"tags": ["parameters"]}),
+        "a-01: an exercise without": new_code_cell(stub, id="a-01"),
+        "a-02: f is attempted": new_code_cell(stub.replace("...", "return x + 1"), id="a-02", metadata=tags),
+        "a-03: a path": new_code_cell("1", id="a-03", outputs=[path]),
+        "a-04: an error": new_code_cell("1", id="a-04", outputs=[failed]),
+        "a-05: something on stderr": new_code_cell("1", id="a-05", outputs=[warned]),
+        "a-06: 26 lines": new_code_cell("x = 1\n" * 26, id="a-06"),
+        "a-07: imports gencourse.train._w": new_code_cell("from gencourse.train import _w", id="a-07"),
+        "cell id 'deadbeef'": new_code_cell("1", id="deadbeef"),
+        " ": new_code_cell(stub, id="a-08", metadata=tags),
+    }
+    for cell in cells.values():
+        cell.execution_count = 1
+    notebook = new_notebook(cells=list(cells.values()), metadata={"kernelspec": KERNELSPEC})
+    expected = [words for words in cells if words.strip()]
+    found = faults(notebook)
+    assert len(found) == len(expected)
+    assert all(any(words in fault for fault in found) for words in expected)
+    cells["a-03: a path"].execution_count = None
+    notebook.metadata.kernelspec = {"name": "julia"}
+    notebook.cells.pop(0)
+    words = " ".join(faults(notebook))
+    assert "without having run" in words and "kernelspec is" in words and "tagged parameters" in words
