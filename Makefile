@@ -29,7 +29,7 @@ help:
 
 lab: $(READY)
 	@$(PY) -m nbformat.sign notebooks/*.ipynb >/dev/null
-	$(PY) -m jupyterlab $(LAB_FLAGS) notebooks/00_start_here.ipynb
+	$(PY) -m jupyterlab --ServerApp.root_dir="$$(pwd)" $(LAB_FLAGS) notebooks/00_start_here.ipynb
 
 course: $(READY)
 	@$(PY) -m gencourse execute --to build/course

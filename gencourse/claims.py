@@ -27,11 +27,20 @@ class Claim:
     measured_by: str
 
 
+_ST = "00_start_here"
 _AR, _GM, _VA, _GA, _FM = "01_autoregression", "02_gmm", "03_vae", "04_gan", "05_failure_modes"
 
 CLAIMS = {
     row[0]: Claim(*row)
     for row in [
+        # ---------------------------------------------------------------------------------------- start
+        (
+            "ST1",
+            _ST,
+            "L = Σₓ log P(x): maximising the likelihood of the observed x.",
+            "For a coin, the likelihood is highest where p equals the observed share of heads.",
+            "the likelihood over a grid of p",
+        ),
         # ------------------------------------------------------------------------------- autoregression
         (
             "AR1",

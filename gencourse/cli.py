@@ -41,7 +41,6 @@ def _doctor(options):
 
 
 def _execute(options):
-    from gencourse import doctor
     from gencourse import execute as run
 
     notebooks = options.notebooks or sorted(run.NOTEBOOKS.glob("*.ipynb"))
@@ -58,9 +57,11 @@ def _execute(options):
     if options.to is None:  # the reference that `gencourse doctor` scales from
         own = [each for each in runs if each.notebook.resolve().parent == run.NOTEBOOKS]
         if own:
+            from gencourse import doctor
+
             doctor.record(own, doctor.benchmark())
     if len(failed) < len(runs):
-        print(f"The executed notebooks are in {options.to or 'their places'}; open them in JupyterLab.")
+        print(f"The executed notebooks are in {options.to or notebooks[0].parent}; open them in JupyterLab.")
     return 1 if failed else 0
 
 

@@ -156,7 +156,8 @@ def test_words_name_what_is_said(spoken):
     assert set(digits) <= set(spoken["train"].words)
     expected = {
         "digits/40": "forty", "digits/h-1": "first", "digits/h-40": "fortieth",
-        "digits/h-hundred": "hundredth", "digits/day-0": "Sunday", "digits/day-6": "Saturday", "digits/mon-0": "January",
+        "digits/h-hundred": "hundredth",
+        "digits/day-0": "Sunday", "digits/day-6": "Saturday", "digits/mon-0": "January",
         "digits/mon-11": "December", "digits/a-m": "a.m.", "digits/oclock": "o'clock", "letters/a": "a",
         "letters/zed": "zed", "letters/ascii63": "question mark", "letters/ascii92": "backslash",
         "phonetic/a_p": "alpha", "phonetic/z_p": "zulu", "phonetic/9_p": "niner", "phonetic/n_p": "November",

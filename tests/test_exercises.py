@@ -314,6 +314,59 @@ def dilations_for_context__running(context, kernel_size=2):
 ANSWERS = [pytest.param(EXERCISES[name], fn, id=fn.__name__) for name, fns in RIGHT.items() for fn in fns]
 
 
+# Wrong answers that are no mistake of the list, and must not be given a wrong name
+
+def only_for_three(kernel_size, kind):
+    return torch.tensor([[1, 1, 1], [1, int(kind == "B"), 0], [0, 0, 0]])
+
+
+def two_mistakes(kernel_size, kind):
+    return mask.reference(kernel_size, "A" if kind == "B" else "B").T
+
+
+@pytest.mark.parametrize(("name", "answer", "diagnosis"), [
+    ("causal_mask", only_for_three, "wrong shape"),
+    ("causal_mask", two_mistakes, "the future is seen"),
+    ("causal_mask", lambda k, kind: torch.ones(k, k), "the future is seen"),
+    ("causal_mask", lambda k, kind: torch.zeros(k, k), "some of the past is hidden"),
+    ("causal_mask", lambda k, kind: mask.reference(k, kind).log(), "something else than 0 and 1"),
+    ("causal_mask", lambda k, kind: mask.reference(k, kind) if k < 9 else torch.ones(k, k),
+     "the future is seen"),
+    ("receptive_field", lambda k, d: 2 ** len(d), "differs"),
+    ("receptive_field", lambda k, d: k ** len(d), "differs"),
+    ("receptive_field", lambda k, d: (k - 1) * sum(d) + 1 if d else 0, "an empty stack sees nothing"),
+    ("receptive_field", lambda k, d: -(k - 1) * sum(d) - 1, "off by a constant factor"),
+    ("coin_log_likelihood", lambda f, p: math.log(math.prod(p if x else 1 - p for x in f.tolist())),
+     "the product underflows"),
+    ("coin_log_likelihood", lambda f, p: -F.binary_cross_entropy(torch.full(f.shape, p), f.float()),
+     "the mean in place of the sum"),
+    ("chain_rule_log_prob",
+     lambda x, c: sum(math.log(c(x[:t]) if x[t] else 1 - c(x[:t])) for t in range(len(x))[:9]), "differs"),
+    ("chain_rule_log_prob", lambda x, c: -2 * sum(math.log(c(x[:t])) for t in range(len(x))),
+     "a log-probability above 0"),
+    ("bits_per_dimension", lambda nats, n: nats / n / 8, "off by a constant factor"),
+    ("skew", lambda x: F.pad(x, (0, x.shape[2] - 1)).roll(1, 3), "right numbers in wrong places"),
+    ("unskew", lambda y, width: y, "wrong shape"),
+    ("ancestral_sample", lambda c, n, g: EXERCISES["ancestral_sample"].reference(
+        c, n, torch.Generator().manual_seed(g.initial_seed())), "the generator is not used up"),
+    ("ancestral_sample", lambda c, n, g: torch.tensor([int(np.random.rand() < c([0] * 0)) for _ in range(n)]),
+     "the generator is ignored"),
+    ("mu_law_encode",
+     lambda x, levels=256: ((x.sign() * (1 + (levels - 1) * x.abs()).log() / math.log(levels) + 1)
+                            / 2 * (levels - 1)).int(), "truncated instead of rounded"),
+    ("mu_law_encode", lambda x, levels=256: ((x + 1) * levels / 2).long(), "out of range"),
+    ("mu_law_decode", lambda i, levels=256: (2 * i / (levels - 1) - 1).clamp(-.99, .99),
+     "the extremes are lost"),
+    ("dilations_for_context", lambda c, k=2: [c - 1], "the dilations do not double"),
+    ("dilations_for_context", lambda c, k=2: [], "the context is not covered"),
+    ("dilations_for_context", lambda c, k=2: [2 ** i for i in range(20)], "too many layers"),
+    ("dilations_for_context", lambda c, k=2: c, "a list is due"),
+])
+def test_other_wrong_answers(name, answer, diagnosis):
+    verdict = EXERCISES[name].grade(answer)
+    assert not verdict.passed and verdict.diagnosis == diagnosis, verdict
+
+
 # Every exercise
 
 @every
@@ -431,6 +484,7 @@ async def awaited(kernel_size, kind):
     (lambda kernel_size, kind: torch.zeros(1, 1, kernel_size, kernel_size), "wrong shape", "(1, 1, 3, 3)"),
     (lambda kernel_size, kind: torch.full((kernel_size, kernel_size), math.nan),
      "something else than 0 and 1", ""),
+    (lambda kernel_size, kind: torch.zeros(1).expand(10 ** 11), "far too large", "(100000000000,)"),
     (yields, "wrong type", "yield"),
     (awaited, "wrong type", "coroutine"),
     (lambda kernel_size, kind: "0 1 1", "wrong type", "'0 1 1'"),
@@ -438,7 +492,7 @@ async def awaited(kernel_size, kind):
     (lambda kernel_size, kind: [[1, 0], [1]], "wrong type", "numbers are due"),
     (lambda kernel_size, kind: torch.zeros(3, 3, dtype=torch.complex64), "wrong type", "tensor"),
     (lambda kernel_size, kind: torch.zeros(3, 3, device="meta"), "wrong type", "tensor"),
-    (lambda kernel_size: 0, "wrong parameters", "causal_mask(kernel_size: int, kind: str)"),
+    (lambda kernel_size: 0, "wrong parameters", "causal_mask(kernel_size, kind)"),
     (lambda kernel_size, kind, more: 0, "wrong parameters", "more"),
     (lambda *, kernel_size, kind: 0, "wrong parameters", "*"),
     (torch.zeros(3, 3), "not a function", "without calling it"),
@@ -702,9 +756,11 @@ def test_check_says_what_the_notebook_goes_on_with(capsys):
     mask.check(no_return)
     out = capsys.readouterr().out
     assert "not yet" in out and "goes on with the reference" in out and "exercises.causal_mask.hint()" in out
-    mask.check(mask.reference)
+    mask.check(RIGHT["causal_mask"][0])
     out = capsys.readouterr().out
     assert "passed" in out and "reference" not in out
+    mask.check(mask.reference)                  # a cell that checks, run again without the cell that defines
+    assert "This is the reference itself" in capsys.readouterr().out
 
 
 def test_boxes_are_escaped():

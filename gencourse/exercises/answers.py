@@ -5,6 +5,7 @@ from __future__ import annotations
 import dis
 import inspect
 import linecache
+import math
 import numbers
 import traceback
 from collections.abc import Callable
@@ -14,6 +15,8 @@ from typing import NamedTuple
 import numpy as np
 import torch
 from torch import Tensor
+
+LARGEST = 10_000_000                            # numbers in an answer; no exercise needs a thousandth of them
 
 
 class Problem(NamedTuple):
@@ -35,6 +38,8 @@ def as_numbers(value) -> Tensor:
         raise Unusable("not yet", "returned nothing", "It returned nothing: is a `return` missing?")
     if value is ...:
         raise Unusable("not attempted", "not attempted", "It returned `...`: write your code in its place.")
+    if isinstance(value, (Tensor, np.ndarray)) and math.prod(value.shape) > LARGEST:
+        raise Unusable("not yet", "far too large", f"It returned {shape_of(value)}, far more than is due.")
     if inspect.iscoroutine(value):
         value.close()
     try:
@@ -109,4 +114,5 @@ def _line(error: BaseException, fn: Callable) -> str:
         return ""
     filename, number = own[-1]
     source = linecache.getline(filename, number).strip()
+    source = source if len(source) <= 80 else source[:80] + "…"
     return f", in line {number}" + (f": `{source}`" if source else "")

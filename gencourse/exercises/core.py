@@ -22,6 +22,7 @@ import torch
 from torch import Tensor
 
 from .answers import Problem, Unusable, as_numbers, describe_error, is_stub, shape_of
+from .general import in_general
 from .sandbox import Stopped, run_limited, untouched
 from .verdict import Listing, Page, Verdict, show
 
@@ -80,6 +81,7 @@ class Symptom:
     name: str
     message: str
     shows: Callable[[list[Result]], bool]
+    errors_too: bool
 
 
 def exercise(*, minutes: int, difficulty: str, hints: Sequence[str], cases: Sequence[Case]):
@@ -107,6 +109,8 @@ class Exercise:
         after = "" if verdict.passed else GOES_ON
         if verdict.status in ("not yet", "raised an error"):
             after += f" Stuck? `exercises.{self.name}.hint()`"
+        if fn is self.reference:
+            after = "This is the reference itself: run the cell of your own function again to check that one."
         show(verdict.page(after))
         return fn if verdict.passed else self.reference
 
@@ -175,10 +179,13 @@ class Exercise:
         exec(source.replace(old, new), scope)
         self.mistakes.append(Mistake(name, message, scope[self.name]))
 
-    def symptom(self, name: str, message: str | None = None):
-        """Registers the decorated `shows(results) -> bool`. A mistake's name alone takes over its message."""
-        message = message or next(mistake.message for mistake in self.mistakes if mistake.name == name)
-        return lambda shows: self.symptoms.append(Symptom(name, message, shows))
+    def symptom(self, name: str, message: str | None = None, errors_too: bool = False):
+        """Registers the decorated `shows(results) -> bool`. A mistake's name alone takes over its message.
+
+        Where an input raised an error, only symptoms with `errors_too` are looked for.
+        """
+        message = message or next(m.message for m in self.mistakes if m.name == name)
+        return lambda shows: self.symptoms.append(Symptom(name, message, shows, errors_too))
 
     # how an answer is judged
 
@@ -198,7 +205,7 @@ class Exercise:
             try:
                 theirs.bind(*(case.arguments if case.observe is None else parameters.parameters))
             except TypeError:
-                due = ", ".join(map(str, parameters.parameters.values()))
+                due = ", ".join(str(p.replace(annotation=p.empty)) for p in parameters.parameters.values())
                 return Verdict(self.name, "not yet", "wrong parameters",
                                f"The exercise is called as `{self.name}({due})`, yours takes `{theirs}`.")
         return None
@@ -242,10 +249,12 @@ class Exercise:
                                "something between calls?")
             return Problem("passed", "passed", f"Right on all {len(results)} inputs.")
         first = wrong[0]
-        found = next((m for m in self.mistakes if self._behaves_like(results, m)), None)
-        found = found or next((s for s in self.symptoms if s.shows(results)), None)
         failed = next((result.problem for result in wrong if result.problem), None)
-        seen = f" (Seen on {first.label}.)"
+        found = next((m for m in self.mistakes if self._behaves_like(results, m)), None)
+        symptoms = [symptom for symptom in self.symptoms if symptom.errors_too or not failed]
+        found = found or next((symptom for symptom in symptoms if symptom.shows(results)), None)
+        shown = [r for r in wrong if found in symptoms and found.shows([r])] or wrong
+        seen = f" (Seen on {shown[0].label}.)"
         if found and failed:
             return Problem(failed.status, found.name, f"{found.message} {failed.message}")
         if found:
@@ -257,7 +266,7 @@ class Exercise:
             due = f"{tuple(first.expected.shape)}" if first.expected.dim() else "() (a single number)"
             return Problem("not yet", "wrong shape", f"The answer has shape {tuple(first.value.shape)} where "
                            f"{due} is due, on {first.label}.")
-        return _in_general(results, wrong)
+        return in_general(results, wrong)
 
     @cached_property
     def _expected(self) -> list[Tensor]:
@@ -274,46 +283,11 @@ class Exercise:
     def _label(self, case: Case) -> str:
         if case.label:
             return case.label
-        names = inspect.signature(self.reference).parameters
-        return ", ".join(f"`{name} = {shape_of(value)}`" for name, value in zip(names, case.arguments))
-
-
-def _in_general(results: list[Result], wrong: list[Result]) -> Problem:
-    """What can be said of wrong numbers of the right shape, without saying which are right."""
-    first = wrong[0]
-    score = f" ({len(results) - len(wrong)} of {len(results)} inputs come out right.)"
-    nan = next((r for r in wrong if r.value.isnan().any() and not r.expected.isnan().any()), None)
-    if nan:
-        return Problem("not yet", "not a number", f"There is a NaN in the answer on {nan.label}: 0 / 0, the "
-                       "logarithm of a negative number, or 0 times infinity?")
-    inf = next((r for r in wrong if r.value.isinf().any() and not r.expected.isinf().any()), None)
-    if inf:
-        return Problem("not yet", "infinite", f"There is an infinity in the answer on {inf.label}: the "
-                       "logarithm of 0, a division by 0, or a number too large for its type?")
-    if all(r.value.shape == r.expected.shape for r in results):
-        values = torch.cat([r.value.reshape(-1) for r in results])
-        due = torch.cat([r.expected.reshape(-1) for r in results])
-        where = due.abs() > 1e-6
-        if where.sum() > 1:
-            ratio = (values[where] / due[where]).median().item()
-            if ratio != 0 and torch.allclose(values, ratio * due, rtol=1e-3, atol=1e-5):
-                return Problem("not yet", "off by a constant factor", "Every number has the wrong sign."
-                               if abs(ratio + 1) < 1e-3 else
-                               f"Every number is {ratio:.4g} times what is due, on all inputs: a unit, or a "
-                               "normalisation?")
-            shift = (values - due).median().item()
-            if torch.allclose(values - due, torch.full_like(due, shift), atol=1e-5):
-                return Problem("not yet", "off by a constant", f"Every number is too "
-                               f"{'large' if shift > 0 else 'small'}, by the same amount on all inputs.")
-    off = ~torch.isclose(first.value, first.expected, rtol=first.case.rtol, atol=first.case.atol)
-    if first.value.dim() == 0:
-        low = "small" if first.value < first.expected else "large"
-        return Problem("not yet", "differs", f"On {first.label} your value is too {low}.{score}")
-    if first.case.same(first.value.flatten().sort().values, first.expected.flatten().sort().values):
-        return Problem("not yet", "right numbers in wrong places",
-                       f"On {first.label} the numbers are the right ones, but not in their places.{score}")
-    place = tuple(off.nonzero()[0].tolist())
-    largest = (first.value - first.expected).abs().max()
-    return Problem("not yet", "differs", f"On {first.label} {int(off.sum())} of {off.numel()} entries "
-                   f"differ, the first at {list(place)}; the largest deviation is {largest:.3g}."
-                   f"{score}")
+        words = []
+        for name, value in zip(inspect.signature(self.reference).parameters, case.arguments):
+            shown = shape_of(value)
+            if shown.startswith("a tensor of shape"):
+                words.append(f"`{name}` {shown.removeprefix('a tensor ')}")
+            elif not callable(value):
+                words.append(f"`{name} = {shown}`")
+        return ", ".join(words)

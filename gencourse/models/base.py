@@ -9,7 +9,7 @@ Sampling runs the same product forwards, D passes one after the other.
 """
 
 import itertools
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 
 import torch
 import torch.nn.functional as F
@@ -35,8 +35,8 @@ class Autoregressive(nn.Module):
 
     def __init__(self, event_shape: tuple[int, ...], levels: int, n_classes: int | None = None):
         super().__init__()
-        if isinstance(event_shape, int):
-            raise TypeError(f"event_shape is the integer {event_shape}; give a tuple such as (1, 28, 28) or (8000,)")
+        if not isinstance(event_shape, Sequence) or isinstance(event_shape, str):
+            raise TypeError(f"event_shape is {event_shape!r}; give a tuple such as (1, 28, 28) or (8000,)")
         self.event_shape = tuple(positive_integer("event_shape", size) for size in event_shape)
         self.levels = positive_integer("levels", levels, least=2)
         if self.levels > 65536:
@@ -55,6 +55,9 @@ class Autoregressive(nn.Module):
 
         Returns:
             (B, levels, *event_shape)
+
+        Raises:
+            TypeError: x is no tensor of numbers. ValueError: wrong shape, no example, a level out of range, NaN.
         """
         raise NotImplementedError
 
@@ -119,6 +122,7 @@ class Autoregressive(nn.Module):
         n = positive_integer("n", n, least=0)
         device = next(itertools.chain(self.parameters(), self.buffers())).device
         x = torch.zeros(n, *event_shape, dtype=torch.long, device=device)
+        self.check_condition(condition, n)
         written = 0 if prefix is None else self._write_prefix(x, prefix)
         dtype = torch.uint8 if self.levels <= 256 else torch.int64
         if n == 0:
@@ -136,15 +140,22 @@ class Autoregressive(nn.Module):
             else:
                 positions = positions[written:]
                 for i in progress(positions) if progress else positions:
-                    logits = self.logits(x, condition).view(n, self.levels, -1)[:, :, i]
+                    logits = self._pass(x, i, condition)
                     flat[:, i] = draw(logits, noise[:, i])
         return x.to(dtype)
 
+    def _pass(self, x: Tensor, i: int, condition: Tensor | None) -> Tensor:
+        """The textbook's step: a whole pass of the network for the (n, levels) logits of position i alone."""
+        return self.logits(x, condition).view(len(x), self.levels, -1)[:, :, i]
+
     def encode(self, x: Tensor) -> Tensor:
-        """Levels 0 … levels-1 spread evenly over [-1, 1], as float32."""
-        if not isinstance(x, Tensor):
-            raise TypeError(f"x is {article(x)}; expected a torch.Tensor of level indices")
-        self._check_shape(x)
+        """Levels 0 … levels-1 spread evenly over [-1, 1], as float32; raises as `logits` does."""
+        if isinstance(x, Tensor) and x.is_floating_point():
+            self._check_shape(x)
+            if not torch.isfinite(x).all():
+                raise ValueError("x holds NaN or infinite values; expected numbers between 0 and levels - 1")
+        else:
+            self.check_levels(x)
         return x.float() * (2 / (self.levels - 1)) - 1
 
     def check_levels(self, x: Tensor) -> None:
@@ -157,18 +168,18 @@ class Autoregressive(nn.Module):
                 + (" (binarise or quantise real-valued data first)" if x.is_floating_point() else "")
             )
         self._check_shape(x)
-        if len(x) == 0:
-            raise ValueError("x is an empty batch; expected at least one example")
         low, high = x.min().item(), x.max().item()
         if low < 0 or high >= self.levels:
             raise ValueError(f"x has levels {low} … {high}; this model has levels=0 … {self.levels - 1}")
 
     def _check_shape(self, x: Tensor) -> None:
-        if tuple(x.shape[1:]) != self.event_shape:
+        if x.dim() == 0 or tuple(x.shape[1:]) != self.event_shape:
             raise ValueError(
                 f"x has shape {tuple(x.shape)}; this {type(self).__name__} models event_shape {self.event_shape}, "
                 f"so x must be (batch, {', '.join(map(str, self.event_shape))})"
             )
+        if len(x) == 0:
+            raise ValueError("x is an empty batch; expected at least one example")
 
     def check_condition(self, condition: Tensor | None, batch: int) -> None:
         """Raise unless condition fits the model: (batch,) class indices, or None for a model without classes."""
@@ -214,7 +225,8 @@ class Autoregressive(nn.Module):
 def draw(logits: Tensor, noise: Tensor) -> Tensor:
     """Invert the cumulative distribution: logits (n, levels), noise (n,) uniform in [0, 1) -> levels (n,)."""
     cumulative = logits.softmax(1).cumsum(1)
-    return (cumulative <= noise[:, None]).sum(1).clamp_(max=logits.shape[1] - 1)
+    total = cumulative[:, -1:]  # 1 up to rounding: the levels that reach it are not passed, whatever the noise
+    return ((cumulative <= noise[:, None]) & (cumulative < total)).sum(1)
 
 
 def positive_integer(name: str, value, least: int = 1) -> int:

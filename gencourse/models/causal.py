@@ -20,8 +20,6 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from .base import positive_integer
-
 KINDS = ("A", "B")
 
 
@@ -40,12 +38,19 @@ def causal_mask(kernel_size: int, kind: str) -> Tensor:
     return mask
 
 
-def odd(kernel_size: int) -> int:
-    """Return kernel_size, or raise if it is even or not positive."""
-    k = positive_integer("kernel_size", kernel_size)
-    if k % 2 == 0:
-        raise ValueError(f"kernel_size is {k}; a masked kernel needs a centre, so an odd size such as {k + 1}")
-    return k
+def odd(size: int, name: str = "kernel_size") -> int:
+    """Return size, or raise a TypeError or ValueError if it is not an odd positive integer."""
+    if _natural(size, name) % 2 == 0:
+        raise ValueError(f"{name} is {size}; a masked kernel needs a centre, so an odd size such as {size + 1}")
+    return size
+
+
+def _natural(value: int, name: str) -> int:
+    if isinstance(value, bool) or not isinstance(value, int):
+        raise TypeError(f"{name} is {value!r}; expected an integer of at least 1")
+    if value < 1:
+        raise ValueError(f"{name} is {value}; expected at least 1")
+    return value
 
 
 class MaskedConv2d(nn.Conv2d):
@@ -91,8 +96,7 @@ class CausalConv1d(nn.Conv2d):
     """
 
     def __init__(self, in_channels: int, out_channels: int, kernel_size: int, dilation: int = 1, kind: str = "B"):
-        k = positive_integer("kernel_size", kernel_size)
-        dilation = positive_integer("dilation", dilation)
+        k, dilation = _natural(kernel_size, "kernel_size"), _natural(dilation, "dilation")
         super().__init__(in_channels, out_channels, (1, k), dilation=(1, dilation))
         self.past = (k - 1) * dilation + (kind == "A")  # how far back the first tap lies
 

@@ -47,7 +47,9 @@ class PixelCNN(Autoregressive):
         check_image_shape(self.event_shape)
         n_blocks = positive_integer("n_blocks", n_blocks, least=0)
         channels = positive_integer("channels", channels, least=2)
-        odd(kernel_size), odd(first_kernel)
+        odd(kernel_size)
+        if odd(first_kernel, "first_kernel") == 1:
+            raise ValueError("first_kernel is 1; with its centre hidden it would see nothing, use 3 or more")
         if stacks not in STACKS:
             raise ValueError(f"stacks is {stacks!r}; expected one of {STACKS}")
         body = SingleStack if stacks == "single" else GatedStacks
@@ -58,9 +60,10 @@ class PixelCNN(Autoregressive):
         )
 
     def logits(self, x: Tensor, condition: Tensor | None = None) -> Tensor:
+        encoded = self.encode(x)
         self.check_condition(condition, len(x))
         bias = 0 if condition is None else self.class_bias(condition.long())[:, :, None, None]
-        h = self.body(self.encode(x), bias)  # (B, channels, H, W)
+        h = self.body(encoded, bias)  # (B, channels, H, W)
         return self.head(h).unsqueeze(2)  # (B, levels, 1, H, W)
 
     def _stepper(self, n: int, condition: Tensor | None):

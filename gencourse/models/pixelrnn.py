@@ -58,7 +58,7 @@ class PixelRNN(Autoregressive):
             raise ValueError(f"kind is {kind!r}; expected one of {tuple(KINDS)}")
         n_layers = positive_integer("n_layers", n_layers)
         hidden = positive_integer("hidden", hidden)
-        if odd(first_kernel) == 1:
+        if odd(first_kernel, "first_kernel") == 1:
             raise ValueError("first_kernel is 1; with its centre hidden it would see nothing, use 3 or more")
         _, height, width = self.event_shape
         self.kind = kind

@@ -56,7 +56,8 @@ class WaveNet(Autoregressive):
         skip_channels = positive_integer("skip_channels", skip_channels)
         self.first = CausalConv1d(1, channels, kernel_size, kind="A")
         self.layers = nn.ModuleList(
-            DilatedLayer(channels, skip_channels, kernel_size, dilation, n_classes) for dilation in self.dilations
+            DilatedLayer(channels, skip_channels, kernel_size, dilation, n_classes, last=i == len(self.dilations))
+            for i, dilation in enumerate(self.dilations, 1)
         )
         self.head = nn.Sequential(
             nn.ReLU(), nn.Conv2d(skip_channels, skip_channels, 1), nn.ReLU(), nn.Conv2d(skip_channels, self.levels, 1)
@@ -69,8 +70,9 @@ class WaveNet(Autoregressive):
         return taps + (taps - 1) * sum(self.dilations)
 
     def logits(self, x: Tensor, condition: Tensor | None = None) -> Tensor:
+        encoded = self.encode(x)
         self.check_condition(condition, len(x))
-        h = self.first(self.encode(x)[:, None, None])  # (B, channels, 1, T)
+        h = self.first(encoded[:, None, None])  # (B, channels, 1, T)
         skips = 0
         for layer in self.layers:
             h, skip = layer(h, condition)
@@ -83,9 +85,14 @@ class WaveNet(Autoregressive):
         with torch.no_grad():
             return self._sample(shape, n, generator, cached, prefix, condition, progress)
 
+    def _pass(self, x: Tensor, i: int, condition: Tensor | None) -> Tensor:
+        return self.logits(x[:, : i + 1], condition)[:, :, i]
+
     def _check_shape(self, x: Tensor) -> None:
         if x.dim() != 2 or x.shape[1] == 0:
             raise ValueError(f"x has shape {tuple(x.shape)}; a WaveNet takes (batch, samples), at least one sample")
+        if len(x) == 0:
+            raise ValueError("x is an empty batch; expected at least one example")
 
     def _stepper(self, n: int, condition: Tensor | None):
         self.check_condition(condition, n)
@@ -108,13 +115,18 @@ class WaveNet(Autoregressive):
 
 
 class DilatedLayer(nn.Module):
-    """z = tanh(W_f ∗ h + V_f·c) · σ(W_g ∗ h + V_g·c), then 1×1 to the residual and to the skip (section 2.3)."""
+    """z = tanh(W_f ∗ h + V_f·c) · σ(W_g ∗ h + V_g·c), then 1×1 to the residual and to the skip (section 2.3).
 
-    def __init__(self, channels: int, skip_channels: int, kernel_size: int, dilation: int, n_classes: int | None):
+    Nothing reads the residual stream after the last layer, which therefore has only the skip.
+    """
+
+    def __init__(
+        self, channels: int, skip_channels: int, kernel_size: int, dilation: int, n_classes: int | None, last: bool
+    ):
         super().__init__()
         self.dilated = CausalConv1d(channels, 2 * channels, kernel_size, dilation)
         self.class_bias = None if n_classes is None else nn.Embedding(n_classes, 2 * channels)
-        self.residual = nn.Conv2d(channels, channels, 1)
+        self.residual = None if last else nn.Conv2d(channels, channels, 1)
         self.skip = nn.Conv2d(channels, skip_channels, 1)
 
     def forward(self, h: Tensor, condition: Tensor | None) -> tuple[Tensor, Tensor]:
@@ -123,20 +135,22 @@ class DilatedLayer(nn.Module):
             gates = gates + self.class_bias(condition.long())[:, :, None, None]
         content, openness = gates.chunk(2, 1)
         z = content.tanh() * openness.sigmoid()
-        return h + self.residual(z), self.skip(z)
+        return h if self.residual is None else h + self.residual(z), self.skip(z)
 
     def stepper(self, n: int, condition: Tensor | None):
         bias = 0 if condition is None else self.class_bias(condition.long())  # (n, 2·channels)
         queue = Queue(self.dilated, n, bias=bias)
-        channels = self.residual.in_channels
-        weight = torch.cat([self.residual.weight, self.skip.weight]).flatten(1).T.contiguous()
-        offset = torch.cat([self.residual.bias, self.skip.bias])
+        channels, skip_channels = self.skip.in_channels, self.skip.out_channels
+        outputs = [self.skip] if self.residual is None else [self.skip, self.residual]
+        weight = torch.cat([conv.weight for conv in outputs]).flatten(1).T.contiguous()
+        offset = torch.cat([conv.bias for conv in outputs])
 
         def step(h):
             gates = queue(h)
             z = gates[:, :channels].tanh() * gates[:, channels:].sigmoid()
-            both = torch.addmm(offset, z, weight)  # (n, channels + skip_channels)
-            return h + both[:, :channels], both[:, channels:]
+            both = torch.addmm(offset, z, weight)  # (n, skip_channels + channels)
+            skip, new = both[:, :skip_channels], both[:, skip_channels:]
+            return h if self.residual is None else h + new, skip
 
         return step
 

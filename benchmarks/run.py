@@ -1,0 +1,133 @@
+"""Time the fast paths beside the plain ones, in one run, and print the ratios as a table.
+
+    python benchmarks/run.py            all of it, about ten minutes on two cores
+    python benchmarks/run.py sampling   or: training, growth, sound
+
+Machines are noisy: only ratios of one run mean something. Medians of interleaved repetitions.
+"""
+
+import statistics
+import sys
+import time
+
+import torch
+import torch.nn.functional as F
+
+from gencourse import data, metrics
+from gencourse.models import PixelCNN, PixelRNN, WaveNet
+from gencourse.models.causal import MaskedConv2d
+from gencourse.train import fit, native_bfloat16
+
+
+def seconds(function, repeat=3):
+    """Median of `repeat` calls, after one to warm up."""
+    function()
+    took = []
+    for _ in range(repeat):
+        start = time.perf_counter()
+        function()
+        took.append(time.perf_counter() - start)
+    return statistics.median(took)
+
+
+def row(name, plain, fast, note=""):
+    print(f"| {name} | {plain:.3g} s | {fast:.3g} s | **{plain / fast:.1f}×** | {note} |", flush=True)
+
+
+def sampling():
+    """64 images of 28×28, the textbook loop (measured over the last rows, every pixel costs the same) and cached."""
+    models = {
+        "PixelCNN, one stack, 15 blocks, 32 channels": PixelCNN((1, 28, 28), n_blocks=15, channels=32),
+        "PixelCNN, two stacks, 5 blocks, 32 channels": PixelCNN((1, 28, 28), stacks="gated", n_blocks=5, channels=32),
+        "PixelRNN, Row LSTM, h = 16": PixelRNN((1, 28, 28), kind="row"),
+        "PixelRNN, Diagonal BiLSTM, h = 16": PixelRNN((1, 28, 28), kind="diagonal"),
+    }
+    prefix = torch.zeros(64, 1, 26, 28, dtype=torch.uint8)
+    for name, model in models.items():
+        fast = seconds(lambda model=model: model.sample(64))
+        plain = seconds(lambda model=model: model.sample(64, cached=False, prefix=prefix), 1) * 14
+        row(f"64 images, {name}", plain, fast, "textbook loop: 56 of 784 pixels, scaled")
+
+
+def sound():
+    """One second of 8 kHz sound from 18 layers; the textbook loop at four lengths of the past, every 2,000 samples."""
+    model = WaveNet((8000,), dilations=2 * [2**i for i in range(9)])
+    fast = seconds(lambda: model.sample(1))
+    window = model.receptive_field
+    with torch.no_grad():
+        whole = [seconds(lambda n=n: model.logits(torch.zeros(1, n, dtype=torch.long)), 5) for n in (1, 2000, 4000, 6000, 8000)]
+        recent = seconds(lambda: model.logits(torch.zeros(1, window, dtype=torch.long)), 20)
+    plain = 2000 * (sum(whole) - (whole[0] + whole[-1]) / 2)  # trapezoids
+    row("1 s of sound, WaveNet of 18 layers", plain, fast, "textbook loop: a pass over the whole past, integrated over 5 lengths")
+    row("the same, pass over the receptive field only", 8000 * recent, fast, f"{window} samples a pass")
+
+
+class PlainMasked(MaskedConv2d):
+    """The same function as it is written first: a full k×k kernel with zeros below."""
+
+    def forward(self, x):
+        weight = F.pad(self.masked_weight(), (0, 0, 0, self.kernel_size[1] // 2))
+        return F.conv2d(x, weight, self.bias, padding=self.kernel_size[1] // 2)
+
+
+def plain(model):
+    for module in model.modules():
+        if isinstance(module, MaskedConv2d):
+            module.__class__ = PlainMasked
+    return model
+
+
+def training(steps=300):
+    """A training step of 64 images, and the likelihood after equal steps."""
+    if not native_bfloat16():
+        print("no native bfloat16 here: `fit` takes float32 by itself, nothing to compare")
+    images = data.mnist("train")[0]
+    test = data.binarise(data.mnist("test")[0], torch.Generator().manual_seed(0))[:2000]
+    took, nats = {"plain": [], "fast": []}, {}
+    for kind in ("plain", "fast"):
+        torch.manual_seed(0)
+        model = PixelCNN((1, 28, 28), n_blocks=15, channels=32)
+        model = plain(model) if kind == "plain" else model
+        history = fit(model, images, steps=steps, lr=4e-3, prepare=data.binarise, name=kind,
+                      precision="float32" if kind == "plain" else "auto")
+        took[kind], nats[kind] = history.seconds / steps, metrics.nats(model, test).mean().item()
+    row("training step of 64, PixelCNN 15 × 32", took["plain"], took["fast"],
+        f"after {steps} equal steps {nats['plain']:.2f} and {nats['fast']:.2f} nats")
+
+
+def growth():
+    """Cost of one sample against image side and against length; writes growth.png beside this file."""
+    import pathlib
+
+    import matplotlib.pyplot as plt
+
+    from gencourse import plots
+
+    plots.use_style()
+    figure, axes = plt.subplots(1, 2, figsize=(12, 4.5), layout="constrained")
+    sides, lengths = (8, 12, 16, 24, 32), (500, 1000, 2000, 4000, 8000)
+    images, sounds = {"textbook": [], "cached": []}, {"textbook": [], "cached": []}
+    for side in sides:
+        model = PixelCNN((1, side, side), n_blocks=5, channels=32)
+        images["cached"].append(seconds(lambda model=model: model.sample(16)))
+        rows = torch.zeros(16, 1, side - 2, side, dtype=torch.uint8)
+        images["textbook"].append(seconds(lambda model=model, rows=rows: model.sample(16, cached=False, prefix=rows), 1) * side / 2)
+    model = WaveNet((8000,), dilations=2 * [2**i for i in range(9)])
+    with torch.no_grad():
+        for length in lengths:
+            sounds["cached"].append(seconds(lambda length=length: model.sample(1, length=length), 1))
+            half = seconds(lambda length=length: model.logits(torch.zeros(1, length // 2, dtype=torch.long)), 5)
+            sounds["textbook"].append(half * length)  # the mean pass is half as long as the sound
+    plots.growth([s * s for s in sides], images, xlabel="pixels in the image (16 images of PixelCNN, 5 blocks)", ax=axes[0])
+    plots.growth(lengths, sounds, xlabel="samples of sound (WaveNet, 18 layers)", ax=axes[1])
+    figure.savefig(pathlib.Path(__file__).with_name("growth.png"), dpi=100)
+    print("growth.png", images, sounds)
+
+
+if __name__ == "__main__":
+    torch.manual_seed(0)
+    parts = {part.__name__: part for part in (sampling, sound, training, growth)}
+    print(f"PyTorch {torch.__version__}, {torch.get_num_threads()} threads, native bfloat16: {native_bfloat16()}\n")
+    print("| what | plain | here | ratio | how |\n|---|---|---|---|---|")
+    for name in sys.argv[1:] or parts:
+        parts[name]()

@@ -1,0 +1,457 @@
+"""Interactives: one a function, each whole in itself.
+
+A dial chooses among pictures, and sounds, that were made beforehand and lie in the page: so it moves in a
+notebook without a kernel, in an exported page and on a slide, with no network. Where scripts are not allowed,
+in a notebook that is not trusted or on a web page that shows one, the first picture stands still. Only
+`live_receptive_field` needs a kernel.
+"""
+
+import base64
+import hashlib
+import html
+import io
+import itertools
+import json
+import math
+import wave
+from collections.abc import Callable, Mapping, Sequence
+
+import ipywidgets
+import matplotlib.pyplot as plt
+import numpy as np
+from IPython.display import display
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from .plots import FIELD_LEGEND, SAMPLE_RATE, data_url, dilations, field_tiles, film_frame, image_html, png
+from .plots import _array as array
+from .plots import _sound as checked_sound
+
+LIMIT = 400_000  # characters; a notebook has 1 MB in all
+_count = itertools.count(1)
+
+
+# Dials ----------------------------------------------------------------------------------------------------
+
+
+def explorer(dials: Mapping[str, Sequence], frames, alt: str, **options) -> None:
+    """Put pictures on the page that dials choose among. Arguments: those of `explorer_html`."""
+    display({"text/html": explorer_html(dials, frames, alt, **options), "text/plain": alt}, raw=True)
+
+
+def explorer_html(
+    dials: Mapping[str, Sequence],
+    frames: Callable | Mapping[tuple, object],
+    alt: str,
+    *,
+    audio: Callable | Mapping[tuple, object] | None = None,
+    captions: Callable | Mapping[tuple, str] | None = None,
+    start: Sequence | None = None,
+    width: int | None = None,
+    interval: int = 150,
+    legend: str = "",
+    sample_rate: int = SAMPLE_RATE,
+    limit: int = LIMIT,
+) -> str:
+    """A block of HTML with dials, and a picture for every combination of their options.
+
+    Args:
+        dials: {name: options}. Options that are numbers make a slider, words a list to choose from; a single
+            dial is always a slider, with a button that plays it like a film.
+        frames: called with one option of each dial, or a dictionary of such tuples (of options, for a single
+            dial): a Figure, which is closed, an image (H, W) or (H, W, 3), which is enlarged if small, or the
+            bytes of a PNG.
+        alt: what there is to see, in a sentence.
+        audio: in the same way, waveforms (T,) in [-1, 1] to listen to, or None where there is none.
+        captions: in the same way, a sentence for each.
+        start: the options shown first; by default the first of each dial.
+        width: of the picture, CSS pixels. legend: HTML to stand under it.
+        interval: of the film, milliseconds a frame.
+        limit: largest size of the block, in characters.
+
+    Raises:
+        ValueError: a dial without options, a combination without a picture, no alt, or a block over the limit.
+    """
+    dials = {str(name): list(values) for name, values in dials.items()}
+    if not dials or not all(dials.values()):
+        raise ValueError(f"dials are {dials}; expected {{name: options}}, at least one option each")
+    keys = list(itertools.product(*dials.values()))
+    start = keys[0] if start is None else tuple(start) if isinstance(start, list | tuple) else (start,)
+    if start not in keys:
+        raise ValueError(f"start is {start}; expected one option of each of {dials}")
+    pictures, picture_of = _store(keys, frames, lambda picture: data_url(_encode(picture, width)))
+    sounds, sound_of = _store(
+        keys, audio, lambda w: data_url(wav(w, sample_rate), "audio/wav"), optional=True
+    )
+    words, words_of = _store(keys, captions, str, optional=True)
+
+    first = keys.index(start)
+    state = {
+        "dials": [
+            [name, [_label(value) for value in values], values.index(at), len(dials) == 1 or _numbers(values)]
+            for (name, values), at in zip(dials.items(), start, strict=True)
+        ],
+        "pictures": pictures, "picture": picture_of, "sounds": sounds, "sound": sound_of, "words": words,
+        "word": words_of, "alt": alt, "interval": interval,
+    }  # fmt: skip
+    data = json.dumps(state, separators=(",", ":")).replace("<", "\\u003c")
+    name = f"explorer-{next(_count)}-{hashlib.sha256(data.encode()).hexdigest()[:8]}"
+    label = html.escape(alt)
+    shown = base64.b64decode(pictures[picture_of[first]].split(",")[1])
+    parts = [f"<div>{image_html(shown, alt, width, ' data-part=picture')}</div>{legend}"]
+    if words:
+        text = html.escape(words[words_of[first]]) if words_of[first] >= 0 else ""
+        parts.append(f'<div data-part="words" aria-live="polite">{text}</div>')
+    if sounds:
+        source = f' src="{sounds[sound_of[first]]}"' if sound_of[first] >= 0 else ""
+        parts.append(f'<audio data-part="sound" controls aria-label="sound: {label}"{source}></audio>')
+    block = (
+        f'<div id="{name}" role="group" aria-label="{label}" style="{STYLE}"><div data-part="dials"></div>'
+        f"{''.join(parts)}</div>\n<script>{SCRIPT.replace('NAME', name).replace('DATA', data)}</script>"
+    )
+    if len(block) > limit:
+        raise ValueError(
+            f"the block has {len(block):,} characters for {len(pictures)} pictures and {len(sounds)} sounds, "
+            f"more than {limit:,}: give fewer options, smaller figures or shorter sounds"
+        )
+    return block
+
+
+def scrubber(
+    frames: Sequence, labels: Sequence | None = None, *, alt: str, name: str = "step", **options
+) -> None:
+    """A film with a slider: Figures, images or PNGs in order, and a label of each (by default 1, 2, …).
+
+    name: of the slider. options: those of `explorer_html`, such as `interval`, milliseconds a frame.
+    """
+    frames = list(frames)
+    labels = list(range(1, len(frames) + 1)) if labels is None else list(labels)
+    if len(frames) != len(labels) or len(set(labels)) != len(labels):
+        raise ValueError(f"{len(labels)} labels for {len(frames)} frames; expected one each, all different")
+    explorer({name: labels}, dict(zip(labels, frames, strict=True)), alt, **options)
+
+
+# The interactives of the chapters -------------------------------------------------------------------------
+
+
+def sampling_film(frames, labels: Sequence | None = None, *, alt: str, scale: int = 5, **options) -> None:
+    """Images as they are drawn pixel by pixel: (T, H, W) or (T, n, H, W), NaN where nothing is drawn yet.
+
+    `plots.raster_frames` makes the frames from finished samples.
+    labels: by default the number of pixels drawn. The film starts in its middle, and stands there where it
+    cannot move.
+    """
+    frames = array(frames)
+    if frames.ndim == 3:
+        frames = frames[:, None]
+    if frames.ndim != 4 or not len(frames):
+        raise ValueError(f"frames have shape {frames.shape}; expected (T, H, W) or (T, n, H, W)")
+    if labels is None:
+        labels = [int((np.isfinite(frame[0]) & (frame[0] >= 0)).sum()) for frame in frames]
+    options = {"interval": 120, "start": labels[len(labels) // 2]} | options
+    scrubber([film_frame(frame, scale) for frame in frames], labels, alt=alt, name="pixels drawn", **options)
+
+
+def receptive_field_explorer(
+    fields: Mapping[tuple[str, int, str], object],
+    position: Sequence[int],
+    *,
+    alt: str = "Which pixels the prediction of one pixel depends on, for the mask, layers and stacks chosen.",
+    scale: int = 12,
+    **options,
+) -> None:
+    """Dials for the mask of the first layer, the depth and the stacks of a PixelCNN.
+
+    fields: {(mask, depth, stacks): (H, W) gradients}, for every combination. Under mask B the pixel sees
+    itself: the leak is shown in red.
+    """
+    if not fields or not all(isinstance(key, tuple) and len(key) == 3 for key in fields):
+        raise ValueError('fields need keys (mask, depth, stacks), such as ("A", 3, "gated")')
+    masks, depths, stacks = (list(dict.fromkeys(part)) for part in zip(*fields, strict=True))
+    dials = {"mask of the first layer": masks, "layers": sorted(depths), "stacks": stacks}
+
+    def caption(*key):
+        field = array(fields[key]).reshape(-1)
+        past = position[-2] * array(fields[key]).shape[-1] + position[-1]
+        seen = f"It sees {int((field[:past] > 0).sum())} of the {past} earlier pixels"
+        leak = ", and itself: a leak, no distribution." if field[past] > 0 else "."
+        return seen + leak
+
+    options = {"captions": caption, "legend": field_legend()} | options
+    explorer(dials, lambda *key: field_tiles(_get(fields, key), position, scale), alt, **options)
+
+
+def dilation_explorer(
+    patterns: Mapping[str, Sequence[int]],
+    depths: Sequence[int] | None = None,
+    *,
+    kernel_size: int = 2,
+    audio: Callable | Mapping[tuple[str, int], object] | None = None,
+    alt: str = "Which samples one prediction of a WaveNet depends on, for the dilations and layers chosen.",
+    sample_rate: int = SAMPLE_RATE,
+    **options,
+) -> None:
+    """Dials for the pattern of dilations and the depth; the cone of samples seen, and a sound to listen to.
+
+    patterns: {"doubling": (1, 2, 4, …), "all one": (1, 1, 1, …)}; depth d takes the first d of them.
+    audio: {(pattern, depth): (T,) waveform}, what a model with that context generates; None where there is none.
+    """
+    depths = list(range(1, min(map(len, patterns.values())) + 1)) if depths is None else list(depths)
+    for name, pattern in patterns.items():
+        if max(depths) > len(pattern) or min(depths) < 1:
+            raise ValueError(
+                f"depths {depths} for {len(pattern)} dilations of {name!r}; expected 1 to {len(pattern)}"
+            )
+
+    def figure(name, depth):
+        drawn = dilations(patterns[name][:depth], kernel_size, sample_rate, width=7)
+        drawn.set_size_inches(7, 1.4 + 0.36 * (max(depths) + 2))  # one height for all: the page must not jump
+        drawn.set_dpi(85)
+        return drawn
+
+    def caption(name, depth):
+        reach = kernel_size + (kernel_size - 1) * sum(patterns[name][:depth])
+        text = f"{depth} dilated layers see {reach:,} samples: {1000 * reach / sample_rate:.3g} ms of sound."
+        if audio is not None and not callable(audio) and audio.get((name, depth)) is None:
+            text += " (No sound was made with this one.)"
+        return text
+
+    options = {"captions": caption, "audio": audio, "sample_rate": sample_rate} | options
+    explorer({"dilations": list(patterns), "dilated layers": depths}, figure, alt, **options)
+
+
+def live_receptive_field(
+    build: Callable,
+    position: Sequence[int],
+    *,
+    kernel_sizes: Sequence[int] = (3, 5, 7),
+    depths: Sequence[int] = tuple(range(1, 9)),
+    stacks: Sequence[str] = ("single", "gated"),
+    scale: int = 12,
+) -> None:
+    """The same where a kernel runs: each turn of a dial calls `build(kernel_size, depth, stacks)` -> (H, W).
+
+    Without a kernel the dials do not answer, and where widgets are not known one line of text stands instead.
+    """
+    dials = [
+        ipywidgets.SelectionSlider(options=list(kernel_sizes), description="kernel", continuous_update=False),
+        ipywidgets.SelectionSlider(options=list(depths), description="layers", continuous_update=False),
+        ipywidgets.Dropdown(options=list(stacks), description="stacks"),
+    ]
+    picture = ipywidgets.HTML()
+
+    def redraw(_=None):
+        choice = [dial.value for dial in dials]
+        try:
+            field = array(build(*choice))
+            alt = "Receptive field of {2} stacks, {1} layers, kernel {0}.".format(*choice)
+            picture.value = image_html(png(field_tiles(field, position, scale)), alt)
+        except Exception as error:  # the reader's own function: its error belongs beside the dials
+            picture.value = f"<pre>{html.escape(f'{type(error).__name__}: {error}')}</pre>"
+
+    for dial in dials:
+        dial.observe(redraw, "value")
+    redraw()
+    box = ipywidgets.VBox([*dials, picture])
+    text = "With a running kernel: dials for the kernel, the layers and the stacks of a model built on the spot."
+    display(box._repr_mimebundle_() | {"text/plain": text}, raw=True)
+
+
+def field_legend() -> str:
+    """HTML: what the shades of `plots.field_tiles` mean."""
+    swatches = []
+    for name, look in FIELD_LEGEND.items():
+        colour = look["facecolor"]
+        colour = (
+            colour if isinstance(colour, str) else "#" + "".join(f"{round(255 * c):02x}" for c in colour[:3])
+        )
+        ground = colour
+        if "hatch" in look:
+            ground = f"repeating-linear-gradient(135deg,{look['edgecolor']} 0 1.5px,{colour} 1.5px 6px)"
+        size = "display:inline-block;width:1.6em;height:.9em;border:1px solid #777"
+        box = f'<span style="{size};background:{ground}"></span>'
+        swatches.append(f'<span style="white-space:nowrap;margin-right:1em">{box} {name}</span>')
+    swatches.append('<span style="white-space:nowrap"><b>✕</b> predicted</span>')
+    return f'<div style="font-size:90%">{" ".join(swatches)}</div>'
+
+
+# Sound ----------------------------------------------------------------------------------------------------
+
+
+def listen(waveform, label: str, sample_rate: int = SAMPLE_RATE) -> None:
+    """A player for a sound (T,) in [-1, 1]. A second at 8 kHz adds 21 kB to the notebook."""
+    players({label: waveform}, sample_rate)
+
+
+def players(waveforms: Mapping[str, object], sample_rate: int = SAMPLE_RATE) -> None:
+    """Several players side by side, {label: (T,) waveform}."""
+    if not waveforms:
+        raise ValueError("waveforms is empty; expected {label: (T,) waveform}")
+    blocks, texts = [], []
+    for label, waveform in waveforms.items():
+        source = data_url(wav(waveform, sample_rate), "audio/wav")
+        words = html.escape(str(label))
+        player = f'<audio controls aria-label="{words}" src="{source}" style="width:260px"></audio>'
+        blocks.append(f'<div style="{STYLE};display:inline-block;margin:0 1em .4em 0">{words}<br>{player}</div>')
+        texts.append(f"[sound, {len(array(waveform)) / sample_rate:.1f} s: {label}]")
+    display({"text/html": "".join(blocks), "text/plain": "\n".join(texts)}, raw=True)
+
+
+def wav(waveform, sample_rate: int = SAMPLE_RATE) -> bytes:
+    """(T,) in [-1, 1] as a WAV file of 16-bit samples, one channel."""
+    samples = np.rint(checked_sound(waveform) * 32767).astype("<i2")
+    file = io.BytesIO()
+    with wave.open(file, "wb") as out:
+        out.setnchannels(1)
+        out.setsampwidth(2)
+        out.setframerate(sample_rate)
+        out.writeframes(samples.tobytes())
+    return file.getvalue()
+
+
+# Inside ---------------------------------------------------------------------------------------------------
+
+STYLE = (
+    "color:var(--jp-ui-font-color1,inherit);font-family:var(--jp-ui-font-family,inherit);font-size:14px;"
+    "line-height:1.6"
+)
+
+# Finds its block by name, also where a page shows it twice, and builds the dials, which are of no use without it.
+# JupyterLab must not take the arrow keys for itself, hence data-lm-suppress-shortcuts; nor must a slide.
+SCRIPT = """
+(() => {
+  const data = DATA;
+  for (const root of document.querySelectorAll('[id="NAME"]')) {
+    if (root.dataset.ready) continue;
+    root.dataset.ready = "yes";
+    root.setAttribute("data-lm-suppress-shortcuts", "true");
+    const part = (name) => root.querySelector('[data-part="' + name + '"]');
+    const place = part("dials"), picture = part("picture"), sound = part("sound"), words = part("words");
+    const at = data.dials.map((dial) => dial[2]), moves = [];
+    const show = () => {
+      const index = at.reduce((sum, k, i) => sum * data.dials[i][1].length + k, 0);
+      picture.src = data.pictures[data.picture[index]];
+      picture.alt = data.alt + " (" + data.dials.map((d, i) => d[0] + ": " + d[1][at[i]]).join(", ") + ")";
+      if (words) words.textContent = data.word[index] < 0 ? "" : data.words[data.word[index]];
+      if (sound) {
+        const source = data.sounds[data.sound[index]] || "";
+        if (sound.getAttribute("src") !== source) {
+          sound.pause();
+          if (source) sound.src = source; else sound.removeAttribute("src");
+          sound.load();
+        }
+        sound.style.opacity = source ? 1 : 0.35;
+      }
+    };
+    const make = (tag, style, into, text) => {
+      const node = document.createElement(tag);
+      node.style.cssText = style;
+      if (text) node.textContent = text;
+      into.append(node);
+      return node;
+    };
+    data.dials.forEach(([name, options], i) => {
+      const row = make("label", "display:inline-flex;align-items:center;gap:.6em;margin:0 1.4em .3em 0", place);
+      make("span", "", row, name);
+      let input, value;
+      if (data.dials[i][3]) {
+        input = make("input", "width:180px;accent-color:#0072B2", row);
+        Object.assign(input, {type: "range", min: 0, max: options.length - 1, step: 1, value: at[i]});
+        const widest = Math.max(...options.map((o) => o.length));
+        value = make("b", "font-variant-numeric:tabular-nums;min-width:" + widest + "ch", row);
+      } else {
+        const look = "font:inherit;color:inherit;background:var(--jp-layout-color1,Canvas);padding:.1em .3em";
+        input = make("select", look, row);
+        options.forEach((o) => make("option", "", input, o));
+        input.selectedIndex = at[i];
+      }
+      input.setAttribute("aria-label", name);
+      const move = (k) => {
+        at[i] = k;
+        if (value) {
+          input.value = k;
+          value.textContent = options[k];
+          input.setAttribute("aria-valuetext", options[k]);
+        }
+        show();
+      };
+      moves.push(move);
+      input.addEventListener("input", () => move(value ? +input.value : input.selectedIndex));
+      for (const kind of ["keydown", "pointerdown", "touchstart"])
+        input.addEventListener(kind, (event) => event.stopPropagation(), {passive: true});
+      move(at[i]);
+    });
+    if (data.dials.length === 1 && data.dials[0][1].length > 2) {
+      const last = data.dials[0][1].length - 1;
+      let timer = null;
+      const button = make("button", "font:inherit;cursor:pointer;min-width:5.5em;margin-right:1em", place, "▶ play");
+      const stop = () => { clearInterval(timer); timer = null; button.textContent = "▶ play"; };
+      button.type = "button";
+      button.addEventListener("click", () => {
+        if (timer) return stop();
+        if (at[0] === last) moves[0](0);
+        button.textContent = "❚❚ pause";
+        timer = setInterval(() => {
+          if (!root.isConnected || at[0] === last) return stop();
+          moves[0](at[0] + 1);
+        }, data.interval);
+      });
+      place.querySelector("input").addEventListener("input", stop);
+    }
+    const hint = data.dials.length > 1 ? "Move the dials." : "Move the slider.";
+    make("span", "font-size:90%;opacity:.8", place, hint);
+  }
+})();
+"""
+
+
+def _store(keys, source, encode, optional=False) -> tuple[list[str], list[int]]:
+    """Each different item once, and which of them belongs to each key (-1: none)."""
+    stored, which = {}, []
+    for key in keys if source is not None else []:
+        item = source(*key) if callable(source) else _get(source, key, optional)
+        if item is None:
+            if not optional:
+                raise ValueError(f"there is no picture for {key}")
+            which.append(-1)
+            continue
+        which.append(stored.setdefault(encode(item), len(stored)))
+    return list(stored), which or [-1] * len(keys)
+
+
+def _get(source, key, optional=False):
+    """An item of a dictionary by its tuple, or by the one option that the tuple holds."""
+    for name in (key, key[0]) if len(key) == 1 else (key,):
+        if name in source:
+            return source[name]
+    if optional:
+        return None
+    raise ValueError(f"nothing is given for {key}; expected an entry for every combination of the dials")
+
+
+def _encode(picture, width) -> bytes:
+    if isinstance(picture, bytes):
+        if not picture.startswith(b"\x89PNG"):
+            raise ValueError("a frame is bytes that are no PNG; expected a PNG file, an image or a Figure")
+        return picture
+    if isinstance(picture, Figure | Axes):
+        content = png(picture)
+        plt.close(picture if isinstance(picture, Figure) else picture.figure)
+        return content
+    image = array(picture)
+    if image.ndim >= 2 and image.shape[1]:
+        scale = max(1, math.ceil((width or 240) / image.shape[1])) if image.shape[1] < 100 else 1
+        image = image.repeat(scale, 0).repeat(scale, 1)  # large pixels, not blurred ones, whatever shows them
+    return png(image)
+
+
+def _content(url: str) -> bytes:
+    return base64.b64decode(url.split(",", 1)[1])
+
+
+def _label(option) -> str:
+    return f"{option:g}" if isinstance(option, float) else str(option)
+
+
+def _numbers(options) -> bool:
+    return all(isinstance(option, int | float) and not isinstance(option, bool) for option in options)
