@@ -12,13 +12,17 @@ from .progress import progress
 @torch.no_grad()
 def nats(model: nn.Module, x: Tensor, condition: Tensor | None = None, batch_size: int = 250) -> Tensor:
     """Negative log-likelihood of every example, -log P(x), by batches: (N, *event_shape) -> (N,) nats."""
+    if len(x) == 0:
+        raise ValueError("x is empty; expected at least one example")
+    if batch_size < 1:
+        raise ValueError(f"batch_size is {batch_size}; expected at least 1")
+    if condition is not None and len(condition) != len(x):
+        raise ValueError(f"condition has {len(condition)} entries; expected one for each of {len(x)} examples")
     starts = range(0, len(x), batch_size)
     parts = []
     for i in progress(starts, desc="likelihood", unit="batch") if len(starts) > 8 else starts:
         given = () if condition is None else (condition[i : i + batch_size],)
         parts.append(-model.log_prob(x[i : i + batch_size], *given))
-    if not parts:
-        raise ValueError("x is empty; expected at least one example")
     return torch.cat(parts)
 
 
@@ -29,6 +33,7 @@ def bits_per_dimension(nats: float | Tensor, n_dimensions: int) -> float | Tenso
     return nats / (n_dimensions * math.log(2))
 
 
+@torch.enable_grad()
 def receptive_field(model: nn.Module, position: Sequence[int], n_probes: int = 8, generator=None) -> Tensor:
     """How strongly the prediction at `position` depends on every position of the event.
 
@@ -41,8 +46,9 @@ def receptive_field(model: nn.Module, position: Sequence[int], n_probes: int = 8
     Returns:
         (*event_shape), absolute gradient.
     """
-    if len(position) != len(model.event_shape):
-        raise ValueError(f"position is {tuple(position)}; expected {len(model.event_shape)} indices")
+    shape = tuple(model.event_shape)
+    if len(position) != len(shape) or not all(0 <= i < size for i, size in zip(position, shape)):
+        raise ValueError(f"position is {tuple(position)}; expected an index into event_shape {shape}")
     generator = generator or torch.Generator().manual_seed(0)
     x = torch.rand(n_probes, *model.event_shape, generator=generator) * (model.levels - 1)
     x.requires_grad_(True)
@@ -55,7 +61,7 @@ def receptive_field(model: nn.Module, position: Sequence[int], n_probes: int = 8
 
 
 def patch_frequencies(x: Tensor, size: int) -> Tensor:
-    """How often each binary patch of size × size pixels occurs, over all places: (N, 1, H, W) -> (2^(size²),), sums to 1."""
+    """How often each binary patch of size × size pixels occurs: (N, 1, H, W) -> (2^(size²),), sums to 1."""
     if x.dim() != 4 or x.shape[1] != 1 or x.max() > 1:
         raise ValueError(f"x has shape {tuple(x.shape)} and levels up to {x.max()}; expected binary (N, 1, H, W)")
     if not 1 <= size <= 4 or min(x.shape[2:]) < size:

@@ -1,7 +1,7 @@
 """Training: one plain loop, with everything that it did written down.
 
-`fit` calls `model.loss` and nothing else of a model. It can be interrupted at any step and resumed to the same place as a
-run that was not: the random numbers, the optimiser and the averaged weights are part of what is kept.
+`fit` calls `model.loss` and nothing else of a model. It can be interrupted at any step and resumed to the same place
+as a run that was not: the random numbers, the optimiser and the averaged weights are part of what is kept.
 """
 
 import contextlib
@@ -85,7 +85,8 @@ def fit(
         prepare: applied to every batch, with the generator: `binarise` draws new binary pixels each step.
         average: decay of an exponential moving average of the weights; if not 0, it is what the model ends with.
         clip: largest norm of the gradient.
-        precision: "auto" takes bfloat16 with channels-last memory where the processor computes in it natively, else float32.
+        precision: "auto" takes bfloat16 with channels-last memory where the processor computes in it natively, else
+            float32.
         generator: source of all randomness here; by default a new one with seed 0.
         measure: called with the (averaged) model every `measure_every` steps and after the last one.
         checkpoint: file for the state of the run, written whole every `checkpoint_every` steps and when interrupted. If
@@ -94,14 +95,18 @@ def fit(
         name: label of the progress bar.
 
     Returns:
-        the History. Interrupting the kernel (Ctrl-C) ends the loop after the current step and returns it as well.
+        the History. Interrupting the kernel (Ctrl-C) ends the loop after the current step and returns it as well; a
+        second Ctrl-C gives up the step or the measurement that is running, to be made again on resuming.
 
     Raises:
         TypeError, ValueError: an argument that makes no sense, or a run to be resumed with other settings.
-        FloatingPointError: the loss is not finite; model and checkpoint stay as they were.
+        FloatingPointError: the loss or its gradient is not finite; model and checkpoint stay as before that step.
     """
     generator = generator or torch.Generator().manual_seed(0)
-    _check(x, condition, steps, batch_size, lr, average, precision, generator)
+    _check_model(model)
+    _check_data(x, condition, batch_size)
+    _check_numbers(steps, batch_size, lr, average, clip, measure_every, checkpoint_every)
+    _check_run(precision, generator, checkpoint, resume)
     device = next(model.parameters()).device
     bfloat16 = precision == "bfloat16" or (precision == "auto" and native_bfloat16(device))
     history = History(precision="bfloat16" if bfloat16 else "float32")
@@ -112,76 +117,80 @@ def fit(
     step, shuffle_seed = 0, int(torch.randint(2**31, (), generator=generator, device=generator.device))
     averaged = {k: v.detach().clone() for k, v in model.named_parameters()} if average else None
     state = resume.state if resume is not None else read_state(checkpoint)
-    if resume is not None and state is None:
-        raise ValueError("resume is the History of a run that was finished; there is nothing left to do")
     if state is not None:
         step, shuffle_seed = _restore(state, settings, model, optimizer, averaged, generator, history)
 
-    layout = torch.channels_last if bfloat16 else torch.contiguous_format
-    model.to(memory_format=layout)
-    model.train()
+    def due() -> bool:
+        """Whether a measurement belongs to this step and is not made yet."""
+        now = step == steps or (measure_every and step and step % measure_every == 0)
+        return bool(measure and now and (not history.measured or history.measured[-1][0] < step))
+
+    def present() -> dict:
+        return _state(step, shuffle_seed, settings, model, optimizer, averaged, generator, history)
+
+    model.to(memory_format=torch.channels_last if bfloat16 else torch.contiguous_format)
     bar = progress(total=steps, desc=name, unit="step")
     bar.update(step)
-    with _interrupt_after_step() as interrupted:
-        while step < steps and not interrupted:
-            before = generator.get_state()
-            start = time.perf_counter()
-            try:
-                index = _batch(step, len(x), batch_size, shuffle_seed)
-                batch = x[index].to(device)
-                if prepare is not None:
-                    batch = prepare(batch, generator)
-                given = () if condition is None else (condition[index].to(device),)
-                for group in optimizer.param_groups:
-                    group["lr"] = lr * schedule(step, steps)
-                optimizer.zero_grad(set_to_none=True)
-                with torch.autocast(device.type, torch.bfloat16, enabled=bfloat16):
-                    loss = model.loss(batch, *given)
-                value = loss.item()
-                if not math.isfinite(value):
-                    raise FloatingPointError(
-                        f"the loss is {value} at step {step + 1} of {steps}; try a smaller lr (now {lr:g}), "
-                        "and look for NaN in the data"
-                    )
-                loss.backward()
-            except BaseException as error:
-                generator.set_state(before)  # the step was not done: it will draw the same numbers again
-                if not isinstance(error, KeyboardInterrupt):
-                    model.to(memory_format=torch.contiguous_format)
-                    bar.close()
-                    raise
-                interrupted.append(True)
-                break
-            nn.utils.clip_grad_norm_(model.parameters(), clip)
-            optimizer.step()
-            step += 1
+    try:
+        with _Interrupts() as interrupts:
+            while not interrupts.asked and (step < steps or due()):
+                before = generator.get_state()
+                try:
+                    interrupts.shielded = False
+                    if due():
+                        with _weights(model, averaged):
+                            history.measured.append((step, float(measure(model))))
+                        continue
+                    start = time.perf_counter()
+                    index = _batch(step, len(x), batch_size, shuffle_seed)
+                    batch = x[index].to(device)
+                    if prepare is not None:
+                        batch = prepare(batch, generator)
+                    given = () if condition is None else (condition[index].to(device),)
+                    for group in optimizer.param_groups:
+                        group["lr"] = lr * schedule(step, steps)
+                    optimizer.zero_grad(set_to_none=True)
+                    model.train()
+                    with torch.autocast(device.type, torch.bfloat16, enabled=bfloat16):
+                        loss = model.loss(batch, *given)
+                    value = _finite(loss.item(), "loss", step, steps, lr)
+                    loss.backward()
+                    norm = nn.utils.clip_grad_norm_(model.parameters(), clip)
+                    _finite(norm.item(), "norm of the gradient", step, steps, lr)
+                except BaseException as error:
+                    generator.set_state(before)  # nothing was done: the same numbers will be drawn again
+                    if not isinstance(error, KeyboardInterrupt):
+                        raise
+                    break
+                finally:
+                    interrupts.shielded = True
+                optimizer.step()
+                step += 1
+                if averaged is not None:
+                    decay = min(average, (1 + step) / (10 + step))
+                    with torch.no_grad():
+                        for key, weight in model.named_parameters():
+                            averaged[key].lerp_(weight, 1 - decay)
+                history.loss.append(value)
+                history.seconds += time.perf_counter() - start
+                bar.update()
+                bar.set_postfix_str(f"loss {value:.2f}", refresh=False)
+                if checkpoint is not None and step % checkpoint_every == 0 and step < steps:
+                    write_state(checkpoint, present())
+            history.interrupted = step < steps or due()
+            if history.interrupted:
+                history.state = present()
+            if checkpoint is not None:
+                write_state(checkpoint, present())
             if averaged is not None:
-                decay = min(average, (1 + step) / (10 + step))
-                with torch.no_grad():
-                    for key, weight in model.named_parameters():
-                        averaged[key].lerp_(weight, 1 - decay)
-            history.loss.append(value)
-            history.seconds += time.perf_counter() - start
-            bar.update()
-            bar.set_postfix_str(f"loss {value:.2f}", refresh=False)
-            if measure is not None and (step == steps or (measure_every and step % measure_every == 0)):
-                with _weights(model, averaged):
-                    history.measured.append((step, float(measure(model))))
-                model.train()
-            if checkpoint is not None and (step % checkpoint_every == 0 or step == steps):
-                write_state(checkpoint, _state(step, shuffle_seed, settings, model, optimizer, averaged, generator, history))
-    bar.close()
-    model.to(memory_format=torch.contiguous_format)
-    model.eval()
-    if step < steps:
-        history.interrupted = True
-        history.state = _state(step, shuffle_seed, settings, model, optimizer, averaged, generator, history)
-        if checkpoint is not None:
-            write_state(checkpoint, history.state)
+                model.load_state_dict(averaged, strict=False)
+    finally:
+        bar.close()
+        model.to(memory_format=torch.contiguous_format)
+        model.eval()
+    if history.interrupted:
         way = "call fit again with the same arguments" if checkpoint is not None else "give this History as resume="
         print(f"{name}: interrupted after step {step} of {steps}. To go on, {way}.")
-    if averaged is not None:
-        model.load_state_dict(averaged, strict=False)
     return history
 
 
@@ -217,13 +226,8 @@ def load(model: nn.Module, path: str | Path) -> dict:
         FileNotFoundError: no such file. ValueError: damaged, or the weights of another model.
     """
     tensors, metadata = _read(path)
-    own = model.state_dict()
-    missing, extra = sorted(own.keys() - tensors.keys()), sorted(tensors.keys() - own.keys())
-    unlike = [k for k in own.keys() & tensors.keys() if own[k].shape != tensors[k].shape]
-    if missing or extra or unlike:
-        shapes = [f"{k}: {tuple(tensors[k].shape)} in the file, {tuple(own[k].shape)} in the model" for k in unlike]
-        words = [f"missing {missing[:3]}"] * bool(missing) + [f"unknown {extra[:3]}"] * bool(extra) + shapes[:3]
-        raise ValueError(f"{path} holds the weights of another model ({'; '.join(words)}); build it with `facts(path)`")
+    if unlike := _differences(tensors, model.state_dict()):
+        raise ValueError(f"{path} holds the weights of another model ({unlike}); build it with `facts(path)`")
     model.load_state_dict(tensors)
     return json.loads(metadata.get("facts", "{}"))
 
@@ -248,6 +252,15 @@ def write_state(path: str | Path, state: dict) -> None:
     _write(path, state["tensors"], {"run": json.dumps({k: v for k, v in state.items() if k != "tensors"})})
 
 
+def _differences(tensors: dict[str, Tensor], own: dict[str, Tensor]) -> str:
+    """What keeps the tensors of a file from being those of a model; empty if nothing does."""
+    missing, extra = sorted(own.keys() - tensors.keys()), sorted(tensors.keys() - own.keys())
+    unlike = sorted(k for k in own.keys() & tensors.keys() if own[k].shape != tensors[k].shape)
+    shapes = [f"{k}: {tuple(tensors[k].shape)} in the file, {tuple(own[k].shape)} in the model" for k in unlike]
+    words = [f"missing {missing[:3]}"] * bool(missing) + [f"unknown {extra[:3]}"] * bool(extra) + shapes[:3]
+    return "; ".join(words)
+
+
 def _write(path: str | Path, tensors: dict[str, Tensor], metadata: dict[str, str]) -> None:
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -260,7 +273,7 @@ def _write(path: str | Path, tensors: dict[str, Tensor], metadata: dict[str, str
         os.chmod(temporary, 0o644)
         os.replace(temporary, path)
     except BaseException:
-        os.unlink(temporary)
+        Path(temporary).unlink(missing_ok=True)
         raise
 
 
@@ -280,30 +293,74 @@ def _read(path: str | Path, tensors: bool = True) -> tuple[dict[str, Tensor], di
 # -- parts of fit ----------------------------------------------------------------------------------------------
 
 
-def _check(x, condition, steps, batch_size, lr, average, precision, generator) -> None:
+def _check_model(model) -> None:
+    if not isinstance(model, nn.Module) or not callable(getattr(model, "loss", None)):
+        raise TypeError(f"model is of type {type(model).__name__}; expected a torch.nn.Module with a method `loss`")
+    if not any(p.requires_grad for p in model.parameters()):
+        raise ValueError(f"this {type(model).__name__} has no weights to train")
+
+
+def _check_data(x, condition, batch_size) -> None:
     if not isinstance(x, Tensor):
         raise TypeError(f"x is of type {type(x).__name__}; expected a torch.Tensor of examples (N, …)")
     if x.dim() == 0 or len(x) == 0:
         raise ValueError(f"x has shape {tuple(x.shape)}; expected at least one example")
     if x.is_floating_point() and not torch.isfinite(x).all():
         raise ValueError("x holds NaN or infinite values; clean the data first")
-    if condition is not None and len(condition) != len(x):
-        raise ValueError(f"condition has {len(condition)} entries for {len(x)} examples")
-    for key, value in (("steps", steps), ("batch_size", batch_size)):
+    if condition is not None and not isinstance(condition, Tensor):
+        raise TypeError(f"condition is of type {type(condition).__name__}; expected a torch.Tensor of N classes")
+    if condition is not None and (condition.dim() == 0 or len(condition) != len(x)):
+        raise ValueError(f"condition has shape {tuple(condition.shape)}; expected one entry for each of {len(x)} in x")
+    if isinstance(batch_size, int) and batch_size > len(x):
+        raise ValueError(f"batch_size is {batch_size}, but x has only {len(x)} examples; expected at most as many")
+
+
+def _check_numbers(steps, batch_size, lr, average, clip, measure_every, checkpoint_every) -> None:
+    counts = dict(steps=steps, batch_size=batch_size, checkpoint_every=checkpoint_every, measure_every=measure_every)
+    for key, value in counts.items():
+        least = 0 if key == "measure_every" else 1
         if isinstance(value, bool) or not isinstance(value, int):
-            raise TypeError(f"{key} is {value!r}; expected an integer")
-        if value < 1:
-            raise ValueError(f"{key} is {value}; expected at least 1")
-    if batch_size > len(x):
-        raise ValueError(f"batch_size is {batch_size}, but x has only {len(x)} examples")
+            raise TypeError(f"{key} is {value!r}; expected an integer of at least {least}")
+        if value < least:
+            raise ValueError(f"{key} is {value}; expected at least {least}")
+    for key, value in dict(lr=lr, average=average, clip=clip).items():
+        if isinstance(value, bool) or not isinstance(value, (int, float)):
+            raise TypeError(f"{key} is {value!r}; expected a number")
     if not 0 < lr < math.inf:
         raise ValueError(f"lr is {lr}; expected a positive number such as 0.003")
     if not 0 <= average < 1:
         raise ValueError(f"average is {average}; expected a decay in [0, 1), such as 0.999")
+    if not clip > 0:
+        raise ValueError(f"clip is {clip}; expected a positive norm, such as 1 (math.inf for none)")
+
+
+def _check_run(precision, generator, checkpoint, resume) -> None:
     if precision not in PRECISIONS:
         raise ValueError(f"precision is {precision!r}; expected one of {PRECISIONS}")
     if not isinstance(generator, torch.Generator):
         raise TypeError(f"generator is {generator!r}; expected a torch.Generator")
+    if resume is not None and not isinstance(resume, History):
+        raise TypeError(f"resume is of type {type(resume).__name__}; expected the History of an interrupted run")
+    if resume is not None and resume.state is None:
+        raise ValueError("resume is the History of a run that was finished; there is nothing left to do")
+    if checkpoint is not None:
+        path = Path(checkpoint)
+        if path.is_dir():
+            raise ValueError(f"checkpoint is the folder {path}; expected the name of a file")
+        try:  # now, not after the first hour
+            path.parent.mkdir(parents=True, exist_ok=True)
+            tempfile.TemporaryFile(dir=path.parent).close()
+        except OSError as error:
+            raise ValueError(f"checkpoint {path} cannot be written ({error}); give a file in another folder") from None
+
+
+def _finite(value: float, what: str, step: int, steps: int, lr: float) -> float:
+    if not math.isfinite(value):
+        raise FloatingPointError(
+            f"the {what} is {value} at step {step + 1} of {steps}; try a smaller lr (now {lr:g}), "
+            "and look for NaN in the data"
+        )
+    return value
 
 
 def _batch(step: int, n: int, batch_size: int, seed: int) -> Tensor:
@@ -317,23 +374,36 @@ def _order(n: int, seed: int) -> Tensor:
     return torch.randperm(n, generator=torch.Generator().manual_seed(seed))
 
 
-@contextlib.contextmanager
-def _interrupt_after_step():
-    """A list that Ctrl-C fills, so that no step is left half done. Outside the main thread signals are not ours."""
-    interrupted = []
-    if threading.current_thread() is not threading.main_thread():
-        yield interrupted
-        return
-    previous = signal.signal(signal.SIGINT, lambda *_: interrupted.append(True))
-    try:
-        yield interrupted
-    finally:
-        signal.signal(signal.SIGINT, previous)
+class _Interrupts:
+    """Ctrl-C, so that no step is left half done: the first asks to stop after the step, the second stops what runs.
+
+    While `shielded`, when weights or files are being written, the second waits as well. Outside the main thread signals
+    are not ours.
+    """
+
+    def __init__(self):
+        self.asked, self.shielded = False, True
+
+    def __enter__(self):
+        self.ours = threading.current_thread() is threading.main_thread()
+        if self.ours:
+            self.previous = signal.signal(signal.SIGINT, self._ask)
+        return self
+
+    def __exit__(self, *_):
+        if self.ours:  # None: a handler that was not set in Python, and cannot be set back from there
+            signal.signal(signal.SIGINT, signal.SIG_DFL if self.previous is None else self.previous)
+
+    def _ask(self, *_):
+        again, self.asked = self.asked, True
+        if again and not self.shielded:
+            raise KeyboardInterrupt
 
 
 @contextlib.contextmanager
 def _weights(model: nn.Module, averaged: dict[str, Tensor] | None):
-    """The model with the averaged weights, for the time of a measurement."""
+    """The model at rest with the averaged weights, for the time of a measurement."""
+    model.eval()
     if averaged is None:
         yield
         return
@@ -361,20 +431,23 @@ def _state(step, shuffle_seed, settings, model, optimizer, averaged, generator, 
 
 def _restore(state, settings, model, optimizer, averaged, generator, history) -> tuple[int, int]:
     if state["settings"] != settings:
-        unlike = [f"{k} was {state['settings'].get(k)}, is {v}" for k, v in settings.items() if state["settings"].get(k) != v]
+        before = state["settings"]
+        unlike = [f"{k} was {before.get(k)}, is {v}" for k, v in settings.items() if before.get(k) != v]
         raise ValueError(f"the run to be resumed had other settings: {'; '.join(unlike)}; give those, or start anew")
     parts = {"model": {}, "averaged": {}, "optimizer": {}}
     for key, tensor in state["tensors"].items():
         part, _, rest = key.partition(".")
         if part in parts:
             parts[part][rest] = tensor
+    if unlike := _differences(parts["model"], model.state_dict()):
+        raise ValueError(f"the run to be resumed had another model ({unlike}); give that one, or start anew")
     model.load_state_dict(parts["model"])
     for k in averaged or {}:
         averaged[k].copy_(parts["averaged"][k])
     moments = {}
     for key, tensor in parts["optimizer"].items():
         i, k = key.split(".")
-        moments.setdefault(int(i), {})[k] = tensor
+        moments.setdefault(int(i), {})[k] = tensor.clone()  # Adam writes into what it is given
     groups = optimizer.state_dict()["param_groups"]
     optimizer.load_state_dict({"state": moments, "param_groups": groups})
     generator.set_state(state["tensors"]["generator"])

@@ -70,7 +70,7 @@ def explorer_html(
         limit: largest size of the block, in characters.
 
     Raises:
-        ValueError: a dial without options, a combination without a picture, no alt, or a block over the limit.
+        ValueError: a dial without options, a combination without a picture, no alt, or a block too large.
     """
     dials = {str(name): list(values) for name, values in dials.items()}
     if not dials or not all(dials.values()):
@@ -80,9 +80,7 @@ def explorer_html(
     if start not in keys:
         raise ValueError(f"start is {start}; expected one option of each of {dials}")
     pictures, picture_of = _store(keys, frames, lambda picture: data_url(_encode(picture, width)))
-    sounds, sound_of = _store(
-        keys, audio, lambda w: data_url(wav(w, sample_rate), "audio/wav"), optional=True
-    )
+    sounds, sound_of = _store(keys, audio, lambda w: data_url(wav(w, sample_rate), "audio/wav"), optional=True)
     words, words_of = _store(keys, captions, str, optional=True)
 
     first = keys.index(start)
@@ -117,9 +115,7 @@ def explorer_html(
     return block
 
 
-def scrubber(
-    frames: Sequence, labels: Sequence | None = None, *, alt: str, name: str = "step", **options
-) -> None:
+def scrubber(frames: Sequence, labels: Sequence | None = None, *, alt: str, name: str = "step", **options) -> None:
     """A film with a slider: Figures, images or PNGs in order, and a label of each (by default 1, 2, …).
 
     name: of the slider. options: those of `explorer_html`, such as `interval`, milliseconds a frame.
@@ -194,24 +190,24 @@ def dilation_explorer(
     """Dials for the pattern of dilations and the depth; the cone of samples seen, and a sound to listen to.
 
     patterns: {"doubling": (1, 2, 4, …), "all one": (1, 1, 1, …)}; depth d takes the first d of them.
-    audio: {(pattern, depth): (T,) waveform}, what a model with that context generates; None where there is none.
+    audio: {(pattern, depth): (T,) waveform}, what a model with that context generates, where there is one.
     """
     depths = list(range(1, min(map(len, patterns.values())) + 1)) if depths is None else list(depths)
     for name, pattern in patterns.items():
         if max(depths) > len(pattern) or min(depths) < 1:
-            raise ValueError(
-                f"depths {depths} for {len(pattern)} dilations of {name!r}; expected 1 to {len(pattern)}"
-            )
+            raise ValueError(f"depths {depths}, but {name!r} has {len(pattern)} dilations")
 
     def figure(name, depth):
         drawn = dilations(patterns[name][:depth], kernel_size, sample_rate, width=7)
         drawn.set_size_inches(7, 1.4 + 0.36 * (max(depths) + 2))  # one height for all: the page must not jump
-        drawn.set_dpi(85)
+        drawn.axes[0].set_ylim(-0.4, max(depths) + 1.4)
+        drawn.set_dpi(80)
         return drawn
 
     def caption(name, depth):
         reach = kernel_size + (kernel_size - 1) * sum(patterns[name][:depth])
-        text = f"{depth} dilated layers see {reach:,} samples: {1000 * reach / sample_rate:.3g} ms of sound."
+        text = f"{depth} dilated layer{'s see' if depth > 1 else ' sees'} {reach:,} samples: "
+        text += f"{1000 * reach / sample_rate:.3g} ms of sound."
         if audio is not None and not callable(audio) and audio.get((name, depth)) is None:
             text += " (No sound was made with this one.)"
         return text
@@ -253,7 +249,7 @@ def live_receptive_field(
         dial.observe(redraw, "value")
     redraw()
     box = ipywidgets.VBox([*dials, picture])
-    text = "With a running kernel: dials for the kernel, the layers and the stacks of a model built on the spot."
+    text = "With a running kernel: dials for kernel size, layers and stacks of a model built on the spot."
     display(box._repr_mimebundle_() | {"text/plain": text}, raw=True)
 
 
@@ -262,9 +258,7 @@ def field_legend() -> str:
     swatches = []
     for name, look in FIELD_LEGEND.items():
         colour = look["facecolor"]
-        colour = (
-            colour if isinstance(colour, str) else "#" + "".join(f"{round(255 * c):02x}" for c in colour[:3])
-        )
+        colour = colour if isinstance(colour, str) else "#" + "".join(f"{round(255 * c):02x}" for c in colour[:3])
         ground = colour
         if "hatch" in look:
             ground = f"repeating-linear-gradient(135deg,{look['edgecolor']} 0 1.5px,{colour} 1.5px 6px)"
@@ -292,7 +286,8 @@ def players(waveforms: Mapping[str, object], sample_rate: int = SAMPLE_RATE) -> 
         source = data_url(wav(waveform, sample_rate), "audio/wav")
         words = html.escape(str(label))
         player = f'<audio controls aria-label="{words}" src="{source}" style="width:260px"></audio>'
-        blocks.append(f'<div style="{STYLE};display:inline-block;margin:0 1em .4em 0">{words}<br>{player}</div>')
+        place = f"{STYLE};display:inline-block;margin:0 1em .4em 0"
+        blocks.append(f'<div style="{place}">{words}<br>{player}</div>')
         texts.append(f"[sound, {len(array(waveform)) / sample_rate:.1f} s: {label}]")
     display({"text/html": "".join(blocks), "text/plain": "\n".join(texts)}, raw=True)
 
@@ -312,11 +307,10 @@ def wav(waveform, sample_rate: int = SAMPLE_RATE) -> bytes:
 # Inside ---------------------------------------------------------------------------------------------------
 
 STYLE = (
-    "color:var(--jp-ui-font-color1,inherit);font-family:var(--jp-ui-font-family,inherit);font-size:14px;"
-    "line-height:1.6"
+    "color:var(--jp-ui-font-color1,inherit);font-family:var(--jp-ui-font-family,inherit);font-size:14px;line-height:1.6"
 )
 
-# Finds its block by name, also where a page shows it twice, and builds the dials, which are of no use without it.
+# Finds its block by name, also where a page shows it twice, and builds the dials, of no use without it.
 # JupyterLab must not take the arrow keys for itself, hence data-lm-suppress-shortcuts; nor must a slide.
 SCRIPT = """
 (() => {
@@ -351,7 +345,7 @@ SCRIPT = """
       return node;
     };
     data.dials.forEach(([name, options], i) => {
-      const row = make("label", "display:inline-flex;align-items:center;gap:.6em;margin:0 1.4em .3em 0", place);
+      const row = make("label", "display:inline-flex;align-items:center;gap:.6em;margin:0 1em .3em 0", place);
       make("span", "", row, name);
       let input, value;
       if (data.dials[i][3]) {
@@ -384,7 +378,8 @@ SCRIPT = """
     if (data.dials.length === 1 && data.dials[0][1].length > 2) {
       const last = data.dials[0][1].length - 1;
       let timer = null;
-      const button = make("button", "font:inherit;cursor:pointer;min-width:5.5em;margin-right:1em", place, "▶ play");
+      const look = "font:inherit;cursor:pointer;min-width:6em;margin-right:1em";
+      const button = make("button", look, place, "▶ play");
       const stop = () => { clearInterval(timer); timer = null; button.textContent = "▶ play"; };
       button.type = "button";
       button.addEventListener("click", () => {
@@ -439,8 +434,8 @@ def _encode(picture, width) -> bytes:
         plt.close(picture if isinstance(picture, Figure) else picture.figure)
         return content
     image = array(picture)
-    if image.ndim >= 2 and image.shape[1]:
-        scale = max(1, math.ceil((width or 240) / image.shape[1])) if image.shape[1] < 100 else 1
+    if image.ndim in (2, 3) and 0 < image.shape[1] < 100:
+        scale = math.ceil((width or 240) / image.shape[1])
         image = image.repeat(scale, 0).repeat(scale, 1)  # large pixels, not blurred ones, whatever shows them
     return png(image)
 

@@ -1088,7 +1088,7 @@ dilations_for_context.mistake(
     "Always one layer too many: as few as will do are asked for.")
 dilations_for_context.mistake(
     "the present is counted twice", "while 1 +", "while 2 +",
-    "One layer too few where the stack falls short by a single sample.")
+    "One layer too few where the stack falls short by a single sample: the present one counts once.")
 dilations_for_context.mistake(
     "the last dilation is cut to fit",
     "    return dilations",

@@ -26,8 +26,8 @@ def run_limited(work: Callable[[], None], seconds: float) -> tuple[bool, str]:
     """Run `work()` in a thread of its own, for at most `seconds`; returns (did it finish?, what it printed).
 
     A thread can be stopped on every operating system and from every thread; a signal works in neither case.
-    Code that does not react (a long sleep) is left behind, and the exception waits for it. Out of reach is only
-    a single call into C that keeps Python's lock, such as `sum(itertools.count())`.
+    Code that does not react (a long sleep) is left behind, and the exception waits for it. Out of reach is
+    only a single call into C that keeps Python's lock, such as `sum(itertools.count())`.
     """
     threads = torch.get_num_threads()
 

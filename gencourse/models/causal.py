@@ -12,8 +12,8 @@ layers, where it holds features of earlier pixels.
         0 0 0 0 0         0 0 0 0 0
         0 0 0 0 0         0 0 0 0 0
 
-Whatever lies below the centre row is always zero, so the layers here hold only the upper k//2 + 1 rows of the kernel: the
-same function with little more than half of the work.
+Whatever lies below the centre row is always zero, so the layers here hold only the upper k//2 + 1 rows of the kernel:
+the same function with little more than half of the work.
 """
 
 import torch

@@ -160,16 +160,18 @@ class GatedStacks(nn.Module):
         first = self.layers[0]
         reach = first.vertical.kernel_size[1] // 2
         image = torch.zeros(n, 1, reach + 1, width, device=first.vertical.weight.device)  # rows above, present last
-        above = [torch.zeros(n, layer.vertical.in_channels, layer.vertical.kernel_size[1] // 2, width, device=image.device)
-                 for layer in self.layers[1:]]  # what each vertical layer saw of the rows above  # fmt: skip
+        above = [  # what each vertical layer saw of the rows above
+            image.new_zeros(n, layer.vertical.in_channels, layer.vertical.kernel_size[1] // 2, width)
+            for layer in self.layers[1:]
+        ]
         rows = [RowCache(layer.horizontal, n, width) for layer in self.layers]
         gates = [(layer.out.weight.flatten(1).T, layer.out.bias) for layer in self.layers]
         links = []
 
         def start_row():
             links.clear()
-            v = F.conv2d(image[:, :, :-1], first.vertical.weight, first.vertical.bias, padding=(0, reach))  # (n, 2C, 1, W)
-            links.append(first.link(v)[:, :, 0].permute(2, 0, 1).contiguous())  # (W, n, 2C)
+            v = F.conv2d(image[:, :, :-1], first.vertical.weight, first.vertical.bias, padding=(0, reach))
+            links.append(first.link(v)[:, :, 0].permute(2, 0, 1).contiguous())  # (n, 2C, 1, W) -> (W, n, 2C)
             v = gate(v) + bias_map
             for k, layer in enumerate(self.layers[1:]):
                 seen = torch.cat([above[k], v], 2)

@@ -1,7 +1,7 @@
 """WaveNet: the same chain of conditionals in one dimension, over samples of sound.
 
-Papers: van den Oord et al., "WaveNet: A Generative Model for Raw Audio" (arXiv:1609.03499), sections 2.1–2.5; Le Paine et
-al., "Fast Wavenet Generation Algorithm" (arXiv:1611.09482) for the queues.
+Papers: van den Oord et al., "WaveNet: A Generative Model for Raw Audio" (arXiv:1609.03499), sections 2.1–2.5; Le Paine
+et al., "Fast Wavenet Generation Algorithm" (arXiv:1611.09482) for the queues.
 
 A causal convolution with two taps d samples apart looks d samples back. Doubling d from layer to layer
 makes the context grow exponentially with depth, while each layer costs the same.
@@ -10,7 +10,6 @@ makes the context grow exponentially with depth, while each layer costs the same
 from collections.abc import Iterable
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 
 from .base import Autoregressive, positive_integer
@@ -158,8 +157,8 @@ class DilatedLayer(nn.Module):
 class Queue:
     """A dilated causal convolution evaluated at one new sample at a time: O(1) a sample (arXiv:1611.09482).
 
-    The inputs that will be needed again wait in a ring as long as the dilation (times kernel_size - 1). What the samples
-    already waiting contribute is computed for a whole round of the ring at once.
+    The inputs that will be needed again wait in a ring as long as the dilation (times kernel_size - 1). What the
+    samples already waiting contribute is computed for a whole round of the ring at once.
     """
 
     def __init__(self, conv: CausalConv1d, n: int, hidden: bool = False, bias: Tensor | float = 0):
@@ -185,6 +184,6 @@ class Queue:
         if self.waiting is not None:
             self.rounds = self.rounds[1:] + [torch.empty_like(self.rounds[0])]
         self.waiting = self.bias.expand(self.dilation, *self.rounds[0].shape[1:2], -1)
-        for past, weight in zip(self.rounds, self.older, strict=False):  # `older` is one shorter: the newest tap is left
+        for past, weight in zip(self.rounds, self.older, strict=False):  # `older` lacks the newest tap
             self.waiting = self.waiting + past @ weight  # (dilation, n, out)
         self.place = 0

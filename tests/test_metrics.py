@@ -1,0 +1,142 @@
+"""Laws of the yardsticks."""
+
+import math
+
+import pytest
+import torch
+from torch import nn
+
+from gencourse import metrics
+from gencourse.metrics import bits_per_dimension, jensen_shannon, nats, patch_frequencies, receptive_field
+from gencourse.models import PixelCNN, WaveNet
+
+
+def generator(seed=0):
+    return torch.Generator().manual_seed(seed)
+
+
+class Known(nn.Module):
+    """Likelihood and logits that can be written down."""
+
+    event_shape, levels, n_classes = (1, 3, 4), 5, None
+
+    def log_prob(self, x, condition=None):
+        self.batches = [*getattr(self, "batches", []), len(x)]
+        return -x.float().flatten(1).sum(1) - (0 if condition is None else 100 * condition)
+
+    def logits(self, x, condition=None):
+        """The position one to the left, times 2, and the one two above, times -3."""
+        left, above = torch.zeros_like(x), torch.zeros_like(x)
+        left[..., 1:] = 2 * x[..., :-1]
+        above[..., 2:, :] = -3 * x[..., :-2, :]
+        return (left + above).unsqueeze(1).repeat(1, 5, 1, 1, 1)
+
+
+@pytest.mark.parametrize("batch_size", [1, 3, 7, 10, 1000])
+def test_nats_by_batches_are_nats_at_once(batch_size):
+    x, condition = torch.randint(5, (10, 1, 3, 4), generator=generator()), torch.arange(10) % 2
+    model = Known()
+    expected = x.flatten(1).sum(1).float()
+    assert torch.equal(nats(model, x, batch_size=batch_size), expected)
+    assert max(model.batches) <= batch_size and sum(model.batches) == 10
+    assert torch.equal(nats(model, x, condition, batch_size=batch_size), expected + 100 * condition)
+
+
+def test_nats_of_a_model_are_minus_its_log_prob():
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        model = PixelCNN((1, 4, 5), n_blocks=1, channels=4, n_classes=2)
+    x, condition = torch.randint(2, (9, 1, 4, 5), generator=generator()), torch.arange(9) % 2
+    state = torch.get_rng_state()
+    measured = nats(model, x, condition, batch_size=4)
+    torch.testing.assert_close(measured, -model.log_prob(x, condition).detach())
+    assert not measured.requires_grad and torch.equal(torch.get_rng_state(), state)
+
+
+def test_nats_say_what_is_wrong():
+    x = torch.zeros(4, 1, 3, 4, dtype=torch.uint8)
+    with pytest.raises(ValueError, match="x is empty; expected at least one example"):
+        nats(Known(), x[:0])
+    for wrong in (torch.zeros(3), torch.zeros(5)):
+        with pytest.raises(ValueError, match=f"condition has {len(wrong)} entries; expected one for each of 4"):
+            nats(Known(), x, wrong, batch_size=2)
+    for batch_size in (0, -1):
+        with pytest.raises(ValueError, match=f"batch_size is {batch_size}; expected at least 1"):
+            nats(Known(), x, batch_size=batch_size)
+
+
+def test_bits_per_dimension():
+    assert bits_per_dimension(784 * math.log(2), 784) == pytest.approx(1)
+    assert bits_per_dimension(math.log(256), 1) == pytest.approx(8)
+    torch.testing.assert_close(bits_per_dimension(torch.tensor([0.0, math.log(4)]), 2), torch.tensor([0.0, 1.0]))
+    for n in (0, -3):
+        with pytest.raises(ValueError, match=f"n_dimensions is {n}; expected at least 1"):
+            bits_per_dimension(1.0, n)
+
+
+def test_receptive_field_of_a_known_dependency():
+    for i in range(3):
+        for j in range(4):
+            strength = receptive_field(Known(), (0, i, j))
+            expected = {(0, i, j - 1)} if j else set()
+            expected |= {(0, i - 2, j)} if i >= 2 else set()
+            assert strength.shape == (1, 3, 4) and (strength >= 0).all()
+            assert {tuple(place) for place in strength.nonzero().tolist()} == expected
+    strength = receptive_field(Known(), (0, 2, 1))
+    assert strength[0, 0, 1] / strength[0, 2, 0] == pytest.approx(1.5)
+
+
+def test_receptive_field_changes_nothing_and_follows_its_generator():
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        model = WaveNet((9,), 4, dilations=(1, 2), channels=4, skip_channels=4, n_classes=2)
+    state = torch.get_rng_state()
+    first, second = receptive_field(model, (8,)), receptive_field(model, (8,))
+    assert torch.equal(first, second) and torch.equal(torch.get_rng_state(), state)
+    assert not torch.equal(first, receptive_field(model, (8,), generator=generator(9)))
+    assert all(p.grad is None for p in model.parameters()) and not first.requires_grad
+    assert (first > 0).tolist() == [False] * 3 + [True] * 5 + [False]
+
+
+def test_receptive_field_works_where_gradients_are_off():
+    with torch.no_grad():
+        assert receptive_field(Known(), (0, 2, 1)).sum() > 0
+
+
+@pytest.mark.parametrize("position", [(0, 1), (), (0, 3, 0), (0, 0, -1), (1, 0, 0)])
+def test_receptive_field_says_what_is_wrong(position):
+    with pytest.raises(ValueError, match=r"position is \(.*\); expected"):
+        receptive_field(Known(), position)
+
+
+@pytest.mark.parametrize("size", [1, 2, 3])
+def test_patch_frequencies_against_a_loop(size):
+    x = torch.randint(2, (3, 1, 5, 4), generator=generator(), dtype=torch.uint8)
+    counts = torch.zeros(2 ** (size * size), dtype=torch.double)
+    for image in x[:, 0].tolist():
+        for i in range(5 - size + 1):
+            for j in range(4 - size + 1):
+                bits = [str(image[i + a][j + b]) for a in range(size) for b in range(size)]
+                counts[int("".join(bits), 2)] += 1
+    torch.testing.assert_close(patch_frequencies(x, size), counts / counts.sum())
+
+
+def test_jensen_shannon_is_a_distance_from_nothing_to_log_2():
+    p, q = (torch.rand(16, generator=generator(seed)).double() for seed in (1, 2))
+    p[:3], q[2:5] = 0, 0  # levels that one of them, or none, has
+    p, q = p / p.sum(), q / q.sum()
+    m = (p + q) / 2
+    plain = 0.5 * sum(a * math.log(a / c) for r in (p, q) for a, c in zip(r.tolist(), m.tolist()) if a > 0)
+    assert jensen_shannon(p, q) == pytest.approx(plain) == pytest.approx(jensen_shannon(q, p))
+    assert jensen_shannon(p, p) == pytest.approx(0, abs=1e-12)
+    far = torch.eye(2, dtype=torch.double)
+    assert jensen_shannon(far[0], far[1]) == pytest.approx(math.log(2))
+
+
+def test_long_evaluations_have_a_bar(monkeypatch):
+    asked = []
+    monkeypatch.setattr(metrics, "progress", lambda batches, **named: asked.append(len(batches)) or batches)
+    x = torch.zeros(20, 1, 3, 4, dtype=torch.uint8)
+    nats(Known(), x, batch_size=2)
+    nats(Known(), x, batch_size=10)
+    assert asked == [10]

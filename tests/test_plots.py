@@ -1,0 +1,405 @@
+"""Figures say what they show, interactives are whole in themselves."""
+
+import base64
+import io
+import json
+import re
+import wave
+from html.parser import HTMLParser
+from types import SimpleNamespace
+
+import matplotlib.pyplot as plt
+import numpy as np
+import pytest
+import torch
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from PIL import Image
+
+from gencourse import plots, widgets
+from gencourse.data import mu_law_encode
+from gencourse.models.causal import causal_mask
+
+
+@pytest.fixture(autouse=True)
+def style():
+    with plt.rc_context():
+        plots.use_style()
+        yield
+    plt.close("all")
+
+
+@pytest.fixture
+def page(monkeypatch):
+    """What is put on the page: a list of {mime type: content}."""
+    shown = []
+    for module in (plots, widgets):
+        monkeypatch.setattr(module, "display", lambda bundle, raw: shown.append(bundle))
+    return shown
+
+
+def digits(*shape):
+    return torch.randint(2, shape, generator=torch.Generator().manual_seed(0), dtype=torch.uint8)
+
+
+def field(height=9, width=9, row=4, column=4, reach=2, leak=False):
+    """Gradients of a model that sees `reach` pixels around, in the past only."""
+    values = torch.zeros(height, width)
+    values[max(0, row - reach) : row, max(0, column - reach) : column + reach + 1] = 0.5
+    values[row, max(0, column - reach) : column + leak] = 1.0
+    return values
+
+
+def history(steps=200, seconds=10.0):
+    loss = [100 + 400 * 0.95**i for i in range(steps)]
+    return SimpleNamespace(loss=loss, measured=[(100, 105.0), (200, 104.0)], seconds=seconds)
+
+
+def tone(frequency=1000, seconds=0.5):
+    return torch.sin(2 * torch.pi * frequency * torch.arange(int(8000 * seconds)) / 8000) / 2
+
+
+FIGURES = {
+    "distribution": lambda: plots.distribution(plt.figure().gca(), torch.tensor([0.25, 0.75]), ["0", "1"]),
+    "mask": lambda: plots.mask(plt.figure().gca(), causal_mask(5, "A"), "type A"),
+    "mu_law": lambda: plots.mu_law(plt.figure().gca()),
+    "receptive_field": lambda: plots.receptive_field(plt.figure().gca(), field(), (4, 4)),
+    "spectrogram": lambda: plots.spectrogram(plt.figure().gca(), tone()),
+    "receptive_fields": lambda: plots.receptive_fields({"a": field(), "b": field(leak=True)}, (4, 4)),
+    "nats_bars": lambda: plots.nats_bars({"chain": 140.0, "PixelCNN": [93.0, 95.0]}, {"paper (table 4)": 81.3}),
+    "learning_curves": lambda: plots.learning_curves({"a": history(), "b": history(seconds=20.0)}, "seconds"),
+    "spectrograms": lambda: plots.spectrograms({"real": tone(), "generated": tone(500)}),
+    "growth": lambda: plots.growth([7, 14, 28], {"cached": [1, 4, 16]}, "image side, pixels"),
+    "patch_statistics": lambda: plots.patch_statistics(digits(20, 1, 9, 9), {"model": digits(30, 1, 9, 9)}, 2),
+    "dilations": lambda: plots.dilations([1, 2, 4]),
+    "dilations, many": lambda: plots.dilations([2**i for i in range(9)]),
+    "image_grid": lambda: plots.image_grid(digits(7, 1, 28, 28), 4),
+    "image_grid, titles": lambda: plots.image_grid(torch.rand(3, 1, 8, 8), 4, ["a", "b", "c"]),
+    "completions": lambda: plots.completions(digits(2, 1, 8, 8), 4, digits(2, 3, 1, 8, 8)),
+}
+
+
+@pytest.mark.parametrize("name", FIGURES)
+def test_a_figure_names_its_axes_and_stays_small(name):
+    result = FIGURES[name]()
+    assert isinstance(result, Axes | Figure)
+    figure = result if isinstance(result, Figure) else result.figure
+    content = plots.png(figure)
+    for ax in figure.axes:
+        if ax.axison and ax.get_subplotspec() is not None and ax.get_subplotspec().is_first_col():
+            assert ax.get_ylabel()
+        if ax.axison and ax.get_subplotspec() is not None and ax.get_subplotspec().is_last_row():
+            assert ax.get_xlabel()
+        shown = [t.get_fontsize() for t in (ax.title, ax.xaxis.label, ax.yaxis.label) if t.get_text()]
+        assert all(size >= 12 for size in shown)
+    assert len(content) < 45_000
+    assert Image.open(io.BytesIO(content)).mode == "P"
+    assert max(Image.open(io.BytesIO(content)).size) <= 1100
+
+
+WRONG = {
+    "images: shape (4, 8, 8)": lambda: plots.image_grid(digits(4, 8, 8), 2),
+    "columns is 0": lambda: plots.image_grid(digits(4, 1, 8, 8), 0),
+    "1 titles for 4": lambda: plots.image_grid(digits(4, 1, 8, 8), 2, ["a"]),
+    "images: values from 0 to 2": lambda: plots.image_grid(torch.tensor([0.0, 2.0]).reshape(1, 1, 1, 2), 2),
+    "completions: shape (2, 1, 8, 8)": lambda: plots.completions(digits(2, 1, 8, 8), 4, digits(2, 1, 8, 8)),
+    "hidden_from_row is 8": lambda: plots.completions(digits(2, 1, 8, 8), 8, digits(2, 3, 1, 8, 8)),
+    "position is (9, 4)": lambda: plots.receptive_field(plt.figure().gca(), field(), (9, 4)),
+    "a receptive field has shape (9,)": lambda: plots.field_tiles(torch.zeros(9), (0, 0)),
+    "'steps' or 'seconds'": lambda: plots.learning_curves({"a": history()}, "minutes"),
+    "a history without steps": lambda: plots.learning_curves({"a": SimpleNamespace(loss=[])}),
+    "as many positive numbers": lambda: plots.growth([1, 2], {"a": [1]}, "side"),
+    "one number or one for each seed": lambda: plots.nats_bars({"a": float("nan")}),
+    "2 labels for 3": lambda: plots.distribution(plt.figure().gca(), [0.1, 0.2, 0.7], ["a", "b"]),
+    "all zeros and ones": lambda: plots.patch_frequencies(torch.full((1, 1, 4, 4), 7), 2),
+    "expected 1, 2, 3 or 4": lambda: plots.patch_frequencies(digits(1, 1, 8, 8), 5),
+    "a waveform has shape (2, 9)": lambda: plots.spectrogram(plt.figure().gca(), torch.zeros(2, 9)),
+    "leaves [-1, 1]": lambda: plots.spectrograms({"a": torch.full((99,), float("nan"))}),
+    "dilations [0] with": lambda: plots.dilations([0]),
+    "alt is empty": lambda: plots.show(plt.figure(), " "),
+    "expected at least 2": lambda: plots.raster_frames(digits(1, 1, 8, 8), 1),
+}
+
+
+@pytest.mark.parametrize("words", WRONG)
+def test_what_cannot_be_drawn_is_refused_in_words(words):
+    with pytest.raises(ValueError, match=re.escape(words)):
+        WRONG[words]()
+
+
+def test_show_puts_one_image_with_its_text_on_the_page_and_closes_the_figure(page):
+    ax = plots.distribution(plt.figure().gca(), [0.5, 0.5])
+    plots.show(ax, 'Two bars, "alike" & <equal>.')
+    (bundle,) = page
+    assert bundle["text/plain"] == 'Two bars, "alike" & <equal>.'
+    (image,) = parse(bundle["text/html"], "img")
+    assert image["alt"] == bundle["text/plain"] and "max-width:100%" in image["style"]
+    assert decode(image["src"]).startswith(b"\x89PNG")
+    assert not plt.get_fignums()
+
+
+def test_a_picture_of_few_colours_is_kept_exactly():
+    picture = np.random.default_rng(0).integers(0, 2, (28, 28), dtype=np.uint8) * 255
+    back = np.asarray(Image.open(io.BytesIO(plots.png(picture))).convert("L"))
+    assert (back == picture).all()
+    ramp = np.arange(256, dtype=np.uint8)[None].repeat(20, 0)
+    assert (np.asarray(Image.open(io.BytesIO(plots.png(ramp))).convert("L")) == ramp).all()
+
+
+# ------------------------------------------------------------------------------- what the figures measure
+
+
+def test_the_tiles_tell_seen_unseen_future_and_leak_apart_even_in_grey():
+    scale = 12
+
+    def cell(tiles, row, column):
+        return tiles[row * scale : (row + 1) * scale, column * scale : (column + 1) * scale] @ [0.3, 0.59, 0.11]
+
+    tiles = plots.field_tiles(field(), (4, 4), scale)
+    assert tiles.shape == (9 * scale, 9 * scale, 3) and tiles.dtype == np.uint8
+    seen, unseen, future, itself = (cell(tiles, *at) for at in [(3, 4), (0, 0), (8, 8), (4, 4)])
+    assert np.median(seen) < np.median(future) - 30
+    assert unseen.std() > 3 * future.std()  # hatched
+    assert itself.min() == 0 and itself.max() > 250  # a cross
+    leaking = plots.field_tiles(field(leak=True), (4, 4), scale)
+    assert (leaking != tiles).any(-1).mean() > 0.02
+    future_seen = field()
+    future_seen[7, 7] = 1
+    assert cell(plots.field_tiles(future_seen, (4, 4), scale), 7, 7).min() < future.min() - 30
+
+
+def test_patch_frequencies_count_patches():
+    image = torch.tensor([[0, 1, 1], [0, 0, 1]], dtype=torch.uint8).reshape(1, 1, 2, 3)
+    shares = plots.patch_frequencies(image, 2)
+    assert shares[0b0100] == 0.5 and shares[0b1101] == 0.5 and shares.sum() == 1
+    with plt.rc_context():
+        data = digits(20, 1, 9, 9)
+        labels = plots.patch_statistics(data, {"itself": data}, 2).get_legend_handles_labels()[1]
+    assert labels == ["itself: distance 0.000"]
+
+
+def test_growth_finds_the_exponent():
+    sizes = [4, 8, 16, 32]
+    ax = plots.growth(sizes, {"slow": [s**4 for s in sizes], "fast": [3 * s for s in sizes]}, "side")
+    slow, fast = (text.get_text() for text in ax.get_legend().get_texts())
+    assert "4.0" in slow and "1.0" in fast
+
+
+def test_a_tone_is_loudest_at_its_frequency_and_level():
+    values = plots.decibels(tone(1000))
+    middle = values[:, values.shape[1] // 2]
+    assert middle.argmax() * 8000 / 256 == 1000
+    assert abs(middle.max() - 20 * np.log10(0.5)) < 0.1
+
+
+def test_the_cone_reaches_as_far_as_the_formula_says():
+    for kernel_size, d in [(2, [1, 2, 4]), (3, [1, 3]), (2, [2**i for i in range(8)])]:
+        ax = plots.dilations(d, kernel_size).axes[0]
+        reach = kernel_size + (kernel_size - 1) * sum(d)
+        assert f"{reach:,} samples" in ax.get_title()
+        sound = [line.get_xdata() for line in ax.lines if line.get_color() == plots.VERMILLION]
+        assert len(sound) == 1 and (min(sound[0]), max(sound[0])) == (-reach, -1)
+
+
+def test_the_companding_curve_is_that_of_the_data():
+    x = torch.linspace(-1, 1, 2001, dtype=torch.float64)
+    line = plots.mu_law(plt.figure().gca(), 16).lines[1]
+    assert np.abs(line.get_ydata() - mu_law_encode(x, 16).numpy()).mean() < 0.01
+
+
+def test_raster_frames_draw_in_reading_order():
+    image = digits(2, 1, 6, 5)
+    frames = plots.raster_frames(image, 7, given_rows=2)
+    known = np.isfinite(frames)
+    counts = known.sum((-1, -2))
+    assert (counts[0] == 10).all() and (counts[-1] == 30).all() and (np.diff(counts[:, 0]) > 0).all()
+    assert all((np.diff(flat.astype(int)) <= 0).all() for flat in known.reshape(-1, 30))
+    assert (frames[-1] == image[:, 0].numpy()).all()
+    pictures = [plots.film_frame(frame) for frame in frames]
+    assert len({picture.tobytes() for picture in pictures}) == len(pictures)
+
+
+# ------------------------------------------------------------------------------------------- interactives
+
+
+class Tags(HTMLParser):
+    def __init__(self, tag):
+        super().__init__()
+        self.tag, self.found = tag, []
+
+    def handle_starttag(self, tag, attributes):
+        if tag == self.tag:
+            self.found.append(dict(attributes))
+
+
+def parse(text, tag):
+    parser = Tags(tag)
+    parser.feed(text)
+    return parser.found
+
+
+def decode(url):
+    return base64.b64decode(url.split(",", 1)[1])
+
+
+def state(block):
+    """The data in a block's script."""
+    return json.loads(re.search(r"const data = (\{.*\});\n", block)[1])
+
+
+def squares(*options):
+    return np.full((4, 4), sum(map(hash, options)) % 7 * 30, dtype=np.uint8)
+
+
+def test_an_explorer_holds_a_picture_for_every_combination():
+    values = {(n, kind): 40 * n + 20 * (kind == "</script>") for n in (1, 2, 3) for kind in ("a", "</script>")}
+    frames = {key: np.full((4, 4), value, dtype=np.uint8) for key, value in values.items()}
+    block = widgets.explorer_html(
+        {"n": [1, 2, 3], "kind": ["a", "</script>"]}, frames, "Grey <squares>.", start=(2, "a")
+    )
+    data = state(block)
+    assert [options for _, options, _, _ in data["dials"]] == [["1", "2", "3"], ["a", "</script>"]]
+    assert [slider for *_, slider in data["dials"]] == [True, False]
+    assert len(data["pictures"]) == len(set(data["pictures"])) == 6
+    for place, key in enumerate(values):  # in the order of the script: the last dial turns fastest
+        picture = Image.open(io.BytesIO(decode(data["pictures"][data["picture"][place]]))).convert("L")
+        assert picture.getpixel((0, 0)) == values[key]
+    (image,) = parse(block, "img")
+    assert image["alt"] == "Grey <squares>."
+    assert image["src"] == data["pictures"][data["picture"][list(values).index((2, "a"))]]
+    assert block.count("</script>") == 1
+
+
+def test_nothing_is_fetched_and_nothing_moves_before_the_script_runs():
+    block = widgets.explorer_html({"n": [1, 2]}, lambda n: squares(n), "Squares.")
+    assert not re.search(r"https?:|//\w+\.|@import|url\(", re.sub(r"base64,[\w+/=]+", "", block))
+    still = block[: block.index("<script>")]
+    assert "<img" in still and "<input" not in still and "Move the" not in still
+
+
+def test_two_blocks_on_a_page_do_not_share_a_name_and_equal_items_are_stored_once():
+    blocks = [widgets.explorer_html({"n": [1, 2]}, lambda n: squares(), "Squares.") for _ in range(2)]
+    names = [parse(block, "div")[0]["id"] for block in blocks]
+    assert names[0] != names[1]
+    assert all(f'[id="{name}"]' in block for name, block in zip(names, blocks, strict=True))
+    assert len(state(blocks[0])["pictures"]) == 1 and state(blocks[0])["picture"] == [0, 0]
+
+
+def test_sounds_and_captions_follow_the_dials():
+    sounds = {(1,): tone(500), (3,): tone(700)}
+    block = widgets.explorer_html(
+        {"n": [1, 2, 3]}, squares, "Squares.", audio=sounds, captions=lambda n: f"n is {n} < 4"
+    )
+    data = state(block)
+    assert data["sound"] == [0, -1, 1] and data["words"][data["word"][2]] == "n is 3 < 4"
+    assert parse(block, "audio")[0]["src"] == data["sounds"][0]
+    with wave.open(io.BytesIO(decode(data["sounds"][1]))) as file:
+        assert (file.getframerate(), file.getsampwidth(), file.getnframes()) == (8000, 2, 4000)
+        samples = np.frombuffer(file.readframes(4000), "<i2") / 32767
+    assert np.abs(samples - tone(700).numpy()).max() < 1e-4
+
+
+@pytest.mark.parametrize(
+    ("words", "arguments"),
+    [
+        ("at least one option", ({"n": []}, squares, "Squares.")),
+        ("nothing is given for (2,)", ({"n": [1, 2]}, {1: squares(1)}, "Squares.")),
+        ("alt is empty", ({"n": [1, 2]}, squares, "")),
+        ("no PNG", ({"n": [1]}, {1: b"GIF89a"}, "Squares.")),
+        ("an image of shape", ({"n": [1]}, {1: np.zeros((4, 4, 2))}, "Squares.")),
+    ],
+)
+def test_an_explorer_that_cannot_work_is_refused(words, arguments):
+    with pytest.raises(ValueError, match=re.escape(words)):
+        widgets.explorer_html(*arguments)
+
+
+def test_a_block_too_large_for_a_notebook_is_refused():
+    noise = np.random.default_rng(0).integers(0, 256, (8, 210, 210), dtype=np.uint8)
+    with pytest.raises(ValueError, match="fewer options"):
+        widgets.scrubber(list(noise), alt="Noise.")
+    with pytest.raises(ValueError, match="start is"):
+        widgets.explorer_html({"n": [1, 2]}, squares, "Squares.", start=3)
+
+
+def test_a_scrubber_takes_figures_and_closes_them(page):
+    axes = [plots.distribution(plt.figure(figsize=(3, 2)).gca(), [p, 1 - p]) for p in (0.1, 0.5, 0.9)]
+    widgets.scrubber(axes, [0.1, 0.5, 0.9], alt="A coin.", name="bias")
+    data = state(page[0]["text/html"])
+    assert data["dials"] == [["bias", ["0.1", "0.5", "0.9"], 0, True]] and len(set(data["pictures"])) == 3
+    assert page[0]["text/plain"] == "A coin." and not plt.get_fignums()
+    with pytest.raises(ValueError, match="2 labels for 3 frames"):
+        widgets.scrubber(list(np.zeros((3, 4, 4))), [1, 2], alt="Nothing.")
+
+
+def test_the_film_of_sampling(page):
+    widgets.sampling_film(plots.raster_frames(digits(3, 1, 28, 28)), alt="Digits.")
+    data = state(page[0]["text/html"])
+    assert data["dials"][0][1][::56] == ["0", "784"] and len(set(data["pictures"])) == 57
+    assert len(page[0]["text/html"]) < 130_000
+    with pytest.raises(ValueError, match="frames have shape"):
+        widgets.sampling_film(np.zeros((3, 3)), alt="Digits.")
+
+
+def test_the_receptive_field_explorer_names_the_leak(page):
+    fields = {
+        (mask, depth, stacks): field(28, 28, 14, 14, depth, mask == "B")
+        for mask in "AB" for depth in range(1, 9) for stacks in ("single", "gated")
+    }  # fmt: skip
+    widgets.receptive_field_explorer(fields, (0, 14, 14))
+    block = page[0]["text/html"]
+    data = state(block)
+    assert len(data["picture"]) == 32 and len(set(data["pictures"])) == 16
+    words = [data["words"][i] for i in data["word"]]
+    assert all(("leak" in text) == (i >= 16) for i, text in enumerate(words))
+    assert "not seen" in block and len(block) < 110_000
+    del fields["A", 3, "gated"]
+    with pytest.raises(ValueError, match="nothing is given for"):
+        widgets.receptive_field_explorer(fields, (14, 14))
+
+
+def test_the_dilation_explorer_says_how_far_it_sees(page):
+    patterns = {"doubling": [1, 2, 4, 8, 16], "all one": [1] * 5}
+    widgets.dilation_explorer(patterns, audio={("doubling", 5): tone()})
+    data = state(page[0]["text/html"])
+    words = [data["words"][i] for i in data["word"]]
+    assert "33 samples: 4.12 ms" in words[4] and "No sound" not in words[4]
+    assert "7 samples" in words[9] and "No sound" in words[9]
+    assert len({Image.open(io.BytesIO(decode(url))).size for url in data["pictures"]}) == 1
+    assert len(page[0]["text/html"]) < 250_000
+    with pytest.raises(ValueError, match="5 dilations"):
+        widgets.dilation_explorer(patterns, depths=[1, 9])
+
+
+def test_the_live_explorer_asks_the_model_and_leaves_a_text(page, monkeypatch):
+    asked = []
+
+    def build(kernel_size, depth, stacks):
+        asked.append((kernel_size, depth, stacks))
+        if depth == 2:
+            raise ValueError("too <deep>")
+        return field()
+
+    boxes = []
+    vbox = widgets.ipywidgets.VBox
+    monkeypatch.setattr(widgets.ipywidgets, "VBox", lambda children: boxes.append(vbox(children)) or boxes[-1])
+    widgets.live_receptive_field(build, (4, 4))
+    assert "kernel" in page[0]["text/plain"] and "VBox" not in page[0]["text/plain"]
+    assert "application/vnd.jupyter.widget-view+json" in page[0]
+    kernel, layers, stacks, picture = boxes[0].children
+    before = picture.value
+    assert parse(before, "img")[0]["alt"]
+    kernel.value, stacks.value = 5, "gated"
+    assert asked == [(3, 1, "single"), (5, 1, "single"), (5, 1, "gated")]
+    layers.value = 2
+    assert "too &lt;deep&gt;" in picture.value
+
+
+def test_players_are_labelled_and_say_how_long(page):
+    widgets.listen(tone(), 'the word "five"')
+    widgets.players({"real": tone(), "made": tone(500)})
+    assert page[0]["text/plain"] == '[sound, 0.5 s: the word "five"]'
+    assert [player["aria-label"] for player in parse(page[1]["text/html"], "audio")] == ["real", "made"]
+    assert len(page[0]["text/html"]) < 12_000
+    with pytest.raises(ValueError, match="leaves"):
+        widgets.listen(torch.tensor([2.0]), "too loud")

@@ -1,0 +1,708 @@
+"""Laws of training: interrupted is uninterrupted, files are whole or not there, and nothing else is touched."""
+
+import math
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+
+import pytest
+import torch
+from safetensors.torch import save_file
+from torch import nn
+
+import gencourse.progress
+from gencourse import train
+from gencourse.models import ContextTable, PixelCNN, WaveNet
+from gencourse.train import History, facts, fit, load, native_bfloat16, read_state, save, schedule
+
+ROOT = Path(__file__).resolve().parents[1]
+
+
+def generator(seed=0):
+    return torch.Generator().manual_seed(seed)
+
+
+class Line(nn.Module):
+    """The least that `fit` takes: weights and a loss. `at_step` is called with the number of the call."""
+
+    def __init__(self, at_step=None, seed=0):
+        super().__init__()
+        self.weight = nn.Parameter(torch.randn(3, 4, generator=generator(seed)))
+        self.bias = nn.Parameter(torch.zeros(3))
+        self.at_step, self.calls, self.seen = at_step, 0, []
+
+    def loss(self, x, condition=None):
+        self.calls += 1
+        self.seen.append(x.clone())
+        if self.at_step is not None:
+            self.at_step(self.calls)
+        target = 0 if condition is None else condition.float()[:, None]
+        return (x @ self.weight.T + self.bias - target).square().sum(1).mean()
+
+
+X = torch.randn(40, 4, generator=generator(7))
+CLASSES = torch.arange(40) % 3
+
+
+def noisy(batch, generator):
+    return batch + 0.1 * torch.randn(batch.shape, generator=generator)
+
+
+SETTINGS = dict(steps=30, batch_size=8, lr=0.05, average=0.9, prepare=noisy, condition=CLASSES)
+
+
+def measure(model):
+    return model.weight.detach().double().sum().item()
+
+
+SETTINGS_MEASURED = dict(SETTINGS, measure=measure, measure_every=7)
+
+
+def uninterrupted(**changes):
+    model = Line()
+    return model, fit(model, X, **{**SETTINGS_MEASURED, **changes})
+
+
+def same_weights(a, b):
+    a, b = a.state_dict(), b.state_dict()
+    return a.keys() == b.keys() and all(torch.equal(a[key], b[key]) for key in a)
+
+
+def raise_at(step, error):
+    def at_step(call):
+        if call == step:
+            raise error
+
+    return at_step
+
+
+def ctrl_c_at(*steps):
+    """Real signals, from inside the loss."""
+
+    def at_step(call):
+        for _ in range(steps.count(call)):
+            signal.raise_signal(signal.SIGINT)
+
+    return at_step
+
+
+# -- interrupted is uninterrupted ------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("changes", [{}, dict(average=0.0), dict(prepare=None, condition=None, measure=None)])
+@pytest.mark.parametrize("stop", ["raise", "signal", "two signals"])
+@pytest.mark.parametrize("step", [1, 7, 14, 30])
+def test_a_resumed_run_is_a_run_that_was_not_interrupted(step, stop, changes, capsys):
+    expected, whole = uninterrupted(**changes)
+    at_step = {
+        "raise": raise_at(step, KeyboardInterrupt()), "signal": ctrl_c_at(step), "two signals": ctrl_c_at(step, step)
+    }[stop]  # fmt: skip
+    model, settings = Line(at_step), {**SETTINGS_MEASURED, **changes}
+    history = fit(model, X, **settings)
+    done = step if stop == "signal" else step - 1  # the first Ctrl-C lets the step end
+    assert len(history.loss) == done
+    if history.interrupted:
+        assert f"interrupted after step {done} of 30" in capsys.readouterr().out
+        other = Line(seed=1)  # all comes from the History, nothing from the model
+        history = fit(other, X, resume=history, **settings)
+        model = other
+    assert not history.interrupted and history.state is None
+    assert history.loss == whole.loss and history.measured == whole.measured
+    assert same_weights(model, expected)
+
+
+def test_one_history_can_be_resumed_twice():
+    expected, whole = uninterrupted()
+    part = fit(Line(ctrl_c_at(9)), X, **SETTINGS_MEASURED)
+    for _ in range(2):
+        model = Line(seed=1)
+        history = fit(model, X, resume=part, **SETTINGS_MEASURED)
+        assert same_weights(model, expected) and history.loss == whole.loss
+    assert len(part.loss) == 9
+
+
+def test_many_interruptions_through_a_file(tmp_path):
+    expected, whole = uninterrupted()
+    for attempt in range(15):
+        model = Line(ctrl_c_at(3), seed=min(attempt, 1))
+        history = fit(model, X, checkpoint=tmp_path / "deep" / "run.safetensors", **SETTINGS_MEASURED)
+        if not history.interrupted:
+            break
+    assert history.loss == whole.loss and history.measured == whole.measured
+    assert same_weights(model, expected)
+    again = Line(seed=1)
+    assert fit(again, X, checkpoint=tmp_path / "deep" / "run.safetensors", **SETTINGS_MEASURED).loss == whole.loss
+    assert again.calls == 0 and same_weights(again, expected), "a finished run is read, not repeated"
+
+
+@pytest.mark.parametrize("kind", ["raise", "signal", "two signals"])
+@pytest.mark.parametrize("step", [7, 30])
+def test_an_interrupted_measurement_is_made_again(kind, step):
+    expected, whole = uninterrupted()
+    measured = []
+
+    def interrupted(model):
+        measured.append(1)
+        if len(measured) == {7: 1, 30: 5}[step]:
+            if kind == "raise":
+                raise KeyboardInterrupt
+            for _ in range(1 + (kind == "two signals")):
+                signal.raise_signal(signal.SIGINT)
+        return measure(model)
+
+    model = Line()
+    history = fit(model, X, **dict(SETTINGS_MEASURED, measure=interrupted))
+    assert len(history.loss) == step
+    if kind != "signal" or step == 7:
+        assert history.interrupted
+        history = fit(model, X, resume=history, **SETTINGS_MEASURED)
+    assert history.measured == whole.measured and history.loss == whole.loss and not history.interrupted
+    assert same_weights(model, expected)
+
+
+def test_every_step_is_part_of_the_law():
+    """The law bites: without the averaged weights, the optimiser or the random numbers it fails."""
+    expected, whole = uninterrupted()
+    for part in ("averaged.weight", "optimizer.0.exp_avg_sq", "optimizer.1.step", "generator", "model.weight"):
+        history = fit(Line(ctrl_c_at(9)), X, **SETTINGS_MEASURED)
+        tensor = history.state["tensors"][part]
+        history.state["tensors"][part] = generator(5).get_state() if part == "generator" else tensor + 1
+        model = Line()
+        resumed = fit(model, X, resume=history, **SETTINGS_MEASURED)
+        assert not same_weights(model, expected), part
+        assert resumed.loss != whole.loss or part.startswith("averaged")
+
+
+CHILD = """
+import sys, time
+sys.path[:0] = [{root!r}, {tests!r}]
+import torch
+torch.set_num_threads(1)
+import test_train as t
+def slow(call):
+    print("step", flush=True)
+    time.sleep(0.01)
+model = t.Line(slow)
+history = t.fit(model, t.X, checkpoint=sys.argv[1], checkpoint_every=2, **t.SETTINGS_MEASURED)
+print("interrupted" if history.interrupted else "finished", len(history.loss), flush=True)
+"""
+
+
+@pytest.mark.parametrize("kind, after", [(signal.SIGINT, 4), (signal.SIGKILL, 5), (signal.SIGKILL, 12)])
+def test_a_run_in_another_process_is_stopped_and_resumed(kind, after, tmp_path):
+    path = tmp_path / "run.safetensors"
+    code = CHILD.format(root=str(ROOT), tests=str(ROOT / "tests"))
+    child = subprocess.Popen([sys.executable, "-c", code, path], stdout=subprocess.PIPE, text=True)
+    for _ in range(after):
+        assert child.stdout.readline() == "step\n"
+    time.sleep(0.004 * after)  # somewhere within a step
+    child.send_signal(kind)
+    rest, _ = child.communicate(timeout=60)
+    state = read_state(path)
+    if kind == signal.SIGINT:
+        assert child.returncode == 0 and f"interrupted {state['step']}\n" in rest
+        assert list(tmp_path.iterdir()) == [path]
+    else:
+        assert child.returncode == -signal.SIGKILL and state["step"] % 2 == 0
+    assert after - 2 <= state["step"] < 30
+    expected, whole = uninterrupted()
+    model = Line(seed=1)
+    history = fit(model, X, checkpoint=path, **SETTINGS_MEASURED)
+    assert model.calls == 30 - state["step"]
+    assert history.loss == whole.loss and history.measured == whole.measured
+    assert same_weights(model, expected)
+
+
+@pytest.mark.parametrize("precision", ["float32", "bfloat16"])
+@pytest.mark.parametrize("build", [
+    lambda: PixelCNN((1, 5, 6), stacks="single", n_blocks=1, channels=6, n_classes=3),
+    lambda: PixelCNN((1, 5, 6), stacks="gated", n_blocks=1, channels=6, n_classes=3),
+    lambda: WaveNet((30,), 2, dilations=(1, 2), channels=6, skip_channels=6, n_classes=3),
+])  # fmt: skip
+def test_models_of_the_course_resume_to_the_same_bits(build, precision, tmp_path):
+    def new():
+        with torch.random.fork_rng():
+            torch.manual_seed(0)
+            return build()
+
+    models = [new() for _ in range(3)]
+    x = torch.rand(20, *models[0].event_shape, generator=generator())
+
+    def binarise(batch, generator):
+        return (torch.rand(batch.shape, generator=generator) < batch).to(torch.uint8)
+
+    settings = dict(steps=8, batch_size=6, average=0.9, condition=torch.arange(20) % 3, prepare=binarise)
+    settings["precision"] = precision
+    whole = fit(models[0], x, **settings)
+    original, calls = models[1].loss, []
+
+    def loss(*batch):
+        calls.append(batch)
+        if len(calls) == 4:
+            signal.raise_signal(signal.SIGINT)
+        return original(*batch)
+
+    models[1].loss = loss
+    part = fit(models[1], x, checkpoint=tmp_path / "run", **settings)
+    assert part.interrupted and len(part.loss) == 4
+    for resumption in (dict(resume=part), dict(checkpoint=tmp_path / "run")):
+        model = new()
+        history = fit(model, x, **resumption, **settings)
+        assert history.loss == whole.loss and history.precision == precision
+        assert same_weights(model, models[0])
+        assert all(p.is_contiguous() for p in model.parameters()) and not model.training
+
+
+# -- what fit leaves alone -------------------------------------------------------------------------------------------
+
+
+class Stop(Exception):
+    pass
+
+
+@pytest.mark.parametrize("at", ["nowhere", "loss", "measure", "prepare", "interrupt", "settings"])
+def test_the_handler_of_ctrl_c_is_given_back(at, monkeypatch):
+    closed = []
+    original = train.progress
+    monkeypatch.setattr(train, "progress", lambda **named: closing(original(**named), closed))
+
+    def fail(*_):
+        raise Stop
+
+    def handler(*_):
+        raise AssertionError("Ctrl-C came to the old handler")
+
+    changes = dict(measure=dict(measure=fail), prepare=dict(prepare=fail), settings=dict(steps=0)).get(at, {})
+    model = Line(dict(loss=fail, interrupt=ctrl_c_at(2)).get(at))
+    previous = signal.signal(signal.SIGINT, handler)
+    try:
+        if at in ("nowhere", "interrupt"):
+            fit(model, X, **{**SETTINGS, **changes})
+        else:
+            with pytest.raises(ValueError if at == "settings" else Stop):
+                fit(model, X, **{**SETTINGS, **changes})
+        assert signal.getsignal(signal.SIGINT) is handler
+        assert closed == ([] if at == "settings" else [True])
+    finally:
+        signal.signal(signal.SIGINT, previous)
+
+
+def closing(bar, closed):
+    original = bar.close
+    bar.close = lambda: closed.append(True) or original()
+    return bar
+
+
+def test_fit_in_another_thread_leaves_signals_alone():
+    result, before = [], signal.getsignal(signal.SIGINT)
+    thread = threading.Thread(target=lambda: result.append(uninterrupted()))
+    thread.start()
+    thread.join()
+    model, history = result[0]
+    assert same_weights(model, uninterrupted()[0]) and not history.interrupted
+    assert signal.getsignal(signal.SIGINT) is before
+
+
+def test_ctrl_c_while_the_checkpoint_is_written_waits(tmp_path, monkeypatch):
+    original = train.save_file
+
+    def interrupted_save(*arguments):
+        for _ in range(3):
+            signal.raise_signal(signal.SIGINT)
+        return original(*arguments)
+
+    monkeypatch.setattr(train, "save_file", interrupted_save)
+    history = fit(Line(), X, checkpoint=tmp_path / "run", checkpoint_every=4, **SETTINGS)
+    assert history.interrupted and len(history.loss) == 4
+    assert read_state(tmp_path / "run")["step"] == 4
+
+
+def test_global_random_numbers_and_the_data_are_untouched():
+    state, x, condition = torch.get_rng_state(), X.clone(), CLASSES.clone()
+    uninterrupted()
+    assert torch.equal(torch.get_rng_state(), state)
+    assert torch.equal(X, x) and torch.equal(CLASSES, condition)
+
+
+def test_the_generator_decides():
+    assert uninterrupted()[1].loss == uninterrupted(generator=generator(0))[1].loss
+    assert uninterrupted()[1].loss != uninterrupted(generator=generator(1))[1].loss
+
+
+def test_only_the_loss_of_a_model_is_called():
+    class Strict(Line):
+        def forward(self, *_):
+            raise AssertionError("forward was called")
+
+        def __getattr__(self, name):
+            if name in ("log_prob", "logits", "sample", "event_shape", "levels", "encode"):
+                raise AssertionError(f"{name} was looked at")
+            return super().__getattr__(name)
+
+    model = Strict()
+    history = fit(model, X, steps=3, batch_size=8)
+    assert model.calls == 3 and len(history.loss) == 3
+
+
+# -- what fit does ---------------------------------------------------------------------------------------------------
+
+
+def test_fit_learns():
+    model = Line()
+    history = fit(model, X, steps=300, batch_size=20, lr=0.05, condition=CLASSES)
+    inputs, target = torch.cat([X, torch.ones(40, 1)], 1), CLASSES.float()[:, None]
+    best = 3 * (inputs @ torch.linalg.lstsq(inputs, target).solution - target).square().mean().item()  # three outputs
+    with torch.no_grad():
+        assert model.loss(X, CLASSES).item() == pytest.approx(best, rel=0.02)
+    assert history.loss[0] > 2 * best and history.smooth(50)[-1] < 1.2 * best
+    assert history.seconds > 0 and history.precision in ("float32", "bfloat16")
+
+
+def test_an_epoch_takes_each_example_once_in_a_new_order():
+    x = torch.arange(12.0)[:, None].repeat(1, 4)
+    model = Line()
+    fit(model, x, steps=12, batch_size=3)
+    epochs = torch.cat(model.seen)[:, 0].view(3, 12)
+    for epoch in epochs:
+        assert epoch.sort().values.tolist() == list(range(12))
+    assert len({tuple(epoch.tolist()) for epoch in epochs}) == 3
+
+
+def test_what_does_not_fill_a_batch_waits_for_the_next_epoch():
+    x = torch.arange(11.0)[:, None].repeat(1, 4)
+    model = Line()
+    fit(model, x, steps=30, batch_size=4)
+    epochs = torch.cat(model.seen)[:, 0].view(15, 8)
+    assert all(len(set(epoch.tolist())) == 8 for epoch in epochs)
+    assert len(set(epochs.flatten().tolist())) == 11
+
+
+def test_conditions_stay_with_their_examples():
+    pairs = []
+
+    class Pairs(Line):
+        def loss(self, x, condition=None):
+            pairs.extend(zip(x[:, 0].tolist(), condition.tolist()))
+            return super().loss(x, condition)
+
+    fit(Pairs(), torch.arange(12.0)[:, None].repeat(1, 4), steps=8, batch_size=3, condition=torch.arange(12) + 100)
+    assert len(pairs) == 24 and all(c == x + 100 for x, c in pairs)
+
+
+def test_schedule_rises_and_falls():
+    values = [schedule(step, 200) for step in range(200)]
+    assert values[:10] == pytest.approx([0.1 * k for k in range(1, 11)])
+    assert max(values) == 1 and values[10] == 1
+    assert values[10:] == pytest.approx([0.5 * (1 + math.cos(math.pi * k / 190)) for k in range(190)])
+    assert all(a > b for a, b in zip(values[10:], values[11:])) and 0 < values[-1] < 1e-3
+    assert schedule(0, 1) == 1 and all(0 < schedule(step, 3) <= 1 for step in range(3))
+
+
+def test_average_is_an_exponential_moving_average_with_a_warm_start():
+    weights = []
+    model = Line(lambda call: weights.append(model.weight.detach().clone()))
+    fit(model, X, steps=6, batch_size=8, average=0.99, precision="float32")
+    raw = Line(lambda call: None)
+    fit(raw, X, steps=6, batch_size=8, precision="float32")
+    averaged = weights[0]
+    for step, weight in enumerate(weights[1:] + [raw.weight.detach()], 1):
+        decay = min(0.99, (1 + step) / (10 + step))
+        averaged = decay * averaged + (1 - decay) * weight
+    torch.testing.assert_close(model.weight.detach(), averaged)
+
+
+def test_measurements_are_of_the_averaged_model_at_rest():
+    seen = []
+
+    def look(model):
+        seen.append((model.training, model.weight.detach().clone()))
+        return len(seen)
+
+    model = Line()
+    history = fit(model, X, **dict(SETTINGS, measure=look, measure_every=10))
+    assert history.measured == [(10, 1.0), (20, 2.0), (30, 3.0)]
+    assert not any(training for training, _ in seen)
+    assert torch.equal(seen[-1][1], model.weight.detach())
+    quiet, raw = Line(), Line()
+    fit(quiet, X, **SETTINGS)
+    assert same_weights(quiet, model), "to measure changes nothing"
+    assert fit(raw, X, **dict(SETTINGS, measure=look)).measured == [(30, 4.0)]
+
+
+@pytest.mark.parametrize(
+    "capabilities, expected",
+    [({}, False), ({"avx512_bf16": True}, True), ({"amx_bf16": True}, True), ({"avx512_bf16": False}, False)],
+)
+def test_precision_follows_the_processor(capabilities, expected, monkeypatch):
+    monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: capabilities, raising=False)
+    assert native_bfloat16() is expected
+    dtypes = []
+
+    class Look(Line):
+        def loss(self, x):
+            dtypes.append((x @ self.weight.T).dtype)
+            return super().loss(x)
+
+    history = fit(Look(), X, steps=2, batch_size=8)
+    assert history.precision == ("bfloat16" if expected else "float32")
+    assert set(dtypes) == {torch.bfloat16 if expected else torch.float32}
+
+
+def test_bfloat16_on_demand_is_nearly_float32():
+    losses = [fit(Line(), X, steps=40, batch_size=8, precision=p).loss for p in ("float32", "bfloat16")]
+    assert losses[0] != losses[1]
+    torch.testing.assert_close(torch.tensor(losses[0]), torch.tensor(losses[1]), rtol=0.05, atol=0.02)
+
+
+def test_progress_bars_have_one_switch(monkeypatch, capsys):
+    monkeypatch.setenv("GENCOURSE_PROGRESS", "0")
+    fit(Line(), X, steps=2, batch_size=8, name="quiet")
+    assert capsys.readouterr().err == ""
+    monkeypatch.delenv("GENCOURSE_PROGRESS")
+    fit(Line(), X, steps=2, batch_size=8, name="loud")
+    assert "loud" in capsys.readouterr().err
+    monkeypatch.setattr(gencourse.progress, "enabled", False)
+    fit(Line(), X, steps=2, batch_size=8, name="quiet")
+    assert capsys.readouterr().err == ""
+
+
+def test_smooth_is_a_running_mean():
+    assert History(loss=[4.0, 2.0, 0.0, 1.0]).smooth(2) == [4.0, 3.0, 1.0, 0.5]
+    assert History().smooth() == []
+
+
+# -- numbers that are not finite -------------------------------------------------------------------------------------
+
+
+class Breaks(Line):
+    """At step 10 the loss, or its gradient alone, is no number."""
+
+    def __init__(self, what):
+        super().__init__()
+        self.what = what
+
+    def loss(self, x, condition=None):
+        loss = super().loss(x, condition)
+        if self.calls < 10:
+            return loss
+        if self.what == "gradient":
+            return loss + (self.weight * 0).square().sum().sqrt()  # the root has no slope at 0
+        return loss * (math.nan if self.what == "nan" else math.inf)
+
+
+@pytest.mark.parametrize("what", ["nan", "infinite", "gradient"])
+def test_a_loss_that_is_no_number_stops_the_run_and_spoils_nothing(what, tmp_path):
+    model, path, random = Breaks(what), tmp_path / "run", generator(3)
+    settings = dict(SETTINGS, average=0.0, checkpoint=path, checkpoint_every=3)
+    with pytest.raises(FloatingPointError, match=r"(loss|gradient) is (nan|inf) at step 10 of 30; try a smaller lr"):
+        fit(model, X, generator=random, **settings)
+    reference = Line(raise_at(10, KeyboardInterrupt()))
+    expected = generator(3)
+    fit(reference, X, generator=expected, **dict(SETTINGS, average=0.0))
+    assert same_weights(model, reference), "the model is as it was after step 9"
+    assert torch.equal(random.get_state(), expected.get_state())
+    state = read_state(path)
+    assert state["step"] == 9 and all(torch.isfinite(t.float()).all() for t in state["tensors"].values())
+    assert os.listdir(tmp_path) == ["run"]
+    good = Line()
+    assert fit(good, X, generator=generator(3), **settings).loss == fit(Line(), X, generator=generator(3),
+                                                                       **dict(SETTINGS, average=0.0)).loss  # fmt: skip
+
+
+# -- files -------------------------------------------------------------------------------------------------------------
+
+
+def test_save_and_load_come_round(tmp_path):
+    model, other = Line(), Line(seed=1)
+    path = tmp_path / "new" / "weights.safetensors"
+    save(model, path, steps=3, text="½ µ", nested={"a": [1, 2.5, None]})
+    assert load(other, path) == facts(path) == {"steps": 3, "text": "½ µ", "nested": {"a": [1, 2.5, None]}}
+    assert same_weights(model, other)
+    assert os.listdir(path.parent) == [path.name]
+    save(other, path)
+    assert facts(path) == {}
+
+
+def test_channels_last_weights_come_round(tmp_path):
+    model = PixelCNN((1, 4, 4), n_blocks=1, channels=4).to(memory_format=torch.channels_last)
+    other = PixelCNN((1, 4, 4), n_blocks=1, channels=4)
+    save(model, tmp_path / "w")
+    load(other, tmp_path / "w")
+    assert same_weights(model, other)
+
+
+def test_the_weights_of_another_model_are_refused(tmp_path):
+    save(Line(), tmp_path / "w")
+    wide = Line()
+    wide.weight = nn.Parameter(torch.zeros(5, 4))
+    before = wide.weight.clone()
+    with pytest.raises(ValueError, match=r"w holds the weights of another model \(weight: \(3, 4\) .*\(5, 4\) in the"):
+        load(wide, tmp_path / "w")
+    more = Line()
+    more.extra = nn.Parameter(torch.zeros(1))
+    with pytest.raises(ValueError, match=r"another model \(missing \['extra'\]"):
+        load(more, tmp_path / "w")
+    with pytest.raises(ValueError, match="another model .*unknown"):
+        load(nn.Linear(4, 3, bias=False), tmp_path / "w")
+    assert torch.equal(wide.weight, before)
+
+
+def damage(path, how):
+    content = path.read_bytes()
+    path.write_bytes({"empty": b"", "cut": content[: len(content) // 2], "header": content[:20], "noise": b"\xff" * 300,
+                      "text": b"no weights at all"}[how])  # fmt: skip
+
+
+@pytest.mark.parametrize("how", ["empty", "cut", "header", "noise", "text"])
+def test_damaged_files_are_named(how, tmp_path):
+    path = tmp_path / "w.safetensors"
+    save(Line(), path, steps=1)
+    damage(path, how)
+    model, before = Line(seed=1), Line(seed=1)
+    for read in (lambda: load(model, path), lambda: facts(path)):
+        with pytest.raises(ValueError, match=r"w\.safetensors is damaged .*git checkout"):
+            read()
+    run = tmp_path / "run.safetensors"
+    fit(Line(), X, checkpoint=run, **SETTINGS)
+    damage(run, how)
+    with pytest.raises(ValueError, match=r"run\.safetensors is damaged .*deleted and started anew"):
+        fit(model, X, checkpoint=run, **SETTINGS)
+    assert same_weights(model, before)
+
+
+def test_a_missing_file_is_named(tmp_path):
+    for read in (lambda: load(Line(), tmp_path / "w"), lambda: facts(tmp_path / "w"), lambda: facts(tmp_path)):
+        with pytest.raises(FileNotFoundError, match=r"is not there; .*git checkout"):
+            read()
+    assert read_state(tmp_path / "w") is None and read_state(None) is None
+
+
+def test_facts_must_be_json(tmp_path):
+    with pytest.raises(TypeError):
+        save(Line(), tmp_path / "w", tensor=torch.zeros(1))
+    assert os.listdir(tmp_path) == []
+
+
+@pytest.mark.parametrize("function", ["save_file", "os.replace", "os.fsync"])
+@pytest.mark.parametrize("error", [OSError("no space left"), KeyboardInterrupt()], ids=["full", "interrupt"])
+def test_files_are_written_whole_or_not_at_all(function, error, tmp_path, monkeypatch):
+    path = tmp_path / "w"
+    save(Line(), path, steps=1)
+    content = path.read_bytes()
+
+    def fail(tensors, name=None, *_):
+        if function == "save_file":
+            Path(name).write_bytes(content[:50])
+        raise error
+
+    with monkeypatch.context() as patch:
+        owner, name = (os, function[3:]) if function.startswith("os") else (train, function)
+        patch.setattr(owner, name, fail)
+        with pytest.raises(type(error)):
+            save(Line(seed=1), path)
+        with pytest.raises(type(error)):
+            save(Line(seed=1), tmp_path / "other")
+    assert path.read_bytes() == content
+    assert os.listdir(tmp_path) == ["w"], "something was left lying about"
+
+
+def test_wrong_checkpoints_are_refused(tmp_path):
+    run = tmp_path / "run"
+    fit(Line(ctrl_c_at(5)), X, checkpoint=run, **SETTINGS)
+    content = run.read_bytes()
+    for changes, message in [
+        (dict(lr=0.1), "lr was 0.05, is 0.1"),
+        (dict(steps=31), "steps was 30, is 31"),
+        (dict(batch_size=4), "batch_size was 8, is 4"),
+        (dict(average=0.0), "average was 0.9, is 0.0"),
+        (dict(clip=2.0), "clip was 1.0, is 2.0"),
+    ]:
+        with pytest.raises(ValueError, match=f"other settings: {message}; give those, or start anew"):
+            fit(Line(), X, checkpoint=run, **{**SETTINGS, **changes})
+    with pytest.raises(ValueError, match="examples was 40, is 39"):
+        fit(Line(), X[:39], checkpoint=run, **dict(SETTINGS, condition=CLASSES[:39]))
+    wide = Line()
+    wide.weight = nn.Parameter(torch.zeros(5, 4))
+    with pytest.raises(ValueError, match=r"had another model \(weight: \(3, 4\) .*start anew"):
+        fit(wide, X, checkpoint=run, **SETTINGS)
+    assert run.read_bytes() == content
+    save(Line(), tmp_path / "weights")
+    with pytest.raises(ValueError, match=r"weights is no state of a run .*another name as checkpoint="):
+        fit(Line(), X, checkpoint=tmp_path / "weights", **SETTINGS)
+    save_file({"a": torch.zeros(1)}, tmp_path / "bare")
+    with pytest.raises(ValueError, match="bare is no state of a run"):
+        fit(Line(), X, checkpoint=tmp_path / "bare", **SETTINGS)
+    with pytest.raises(ValueError, match="holds the weights of another model"):
+        load(Line(), run)
+
+
+def test_a_place_that_cannot_be_written_is_refused_before_the_first_step(tmp_path, monkeypatch):
+    (tmp_path / "file").write_text("")
+    model = Line()
+    with pytest.raises(ValueError, match="cannot be written .*; give a file in another folder"):
+        fit(model, X, checkpoint=tmp_path / "file" / "run", **SETTINGS)
+    with pytest.raises(ValueError, match="checkpoint is the folder"):
+        fit(model, X, checkpoint=tmp_path, **SETTINGS)
+
+    def refuse(**_):
+        raise PermissionError("permission denied")
+
+    monkeypatch.setattr(train.tempfile, "TemporaryFile", refuse)
+    with pytest.raises(ValueError, match="run cannot be written .permission denied.; give"):
+        fit(model, X, checkpoint=tmp_path / "run", **SETTINGS)
+    assert model.calls == 0
+
+
+# -- bad input ---------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "error, message, changes",
+    [
+        (ValueError, "steps is 0; expected at least 1", dict(steps=0)),
+        (ValueError, "steps is -5; expected at least 1", dict(steps=-5)),
+        (TypeError, "steps is 2.0; expected an integer", dict(steps=2.0)),
+        (TypeError, "steps is True; expected an integer", dict(steps=True)),
+        (ValueError, "batch_size is 0; expected at least 1", dict(batch_size=0)),
+        (ValueError, "batch_size is 41, but x has only 40", dict(batch_size=41)),
+        (TypeError, "batch_size is None; expected an integer", dict(batch_size=None)),
+        (ValueError, "lr is 0; expected a positive", dict(lr=0)),
+        (ValueError, "lr is nan; expected a positive", dict(lr=math.nan)),
+        (TypeError, "lr is '1e-3'; expected a number", dict(lr="1e-3")),
+        (ValueError, "average is 1.0; expected a decay in", dict(average=1.0)),
+        (TypeError, "average is None; expected a number", dict(average=None)),
+        (ValueError, "clip is 0; expected a positive", dict(clip=0)),
+        (ValueError, "measure_every is -1; expected at least 0", dict(measure_every=-1)),
+        (ValueError, "checkpoint_every is 0; expected at least 1", dict(checkpoint_every=0)),
+        (ValueError, "precision is 'float16'; expected one of", dict(precision="float16")),
+        (TypeError, "generator is 7; expected a torch.Generator", dict(generator=7)),
+        (ValueError, r"condition has shape \(39,\); expected one entry for each of 40", dict(condition=CLASSES[1:])),
+        (TypeError, "condition is of type list; expected a torch.Tensor", dict(condition=[0] * 40)),
+        (TypeError, "resume is of type dict; expected the History", dict(resume={})),
+        (ValueError, "resume is the History of a run that was finished", dict(resume=History())),
+        (TypeError, "x is of type list; expected a torch.Tensor", dict(x=[[1.0]])),
+        (ValueError, r"x has shape \(0, 4\); expected at least one example", dict(x=X[:0])),
+        (ValueError, "x holds NaN or infinite values", dict(x=X / 0)),
+        (TypeError, "model is of type Linear; expected .* with a method `loss`", dict(model=nn.Linear(4, 3))),
+        (TypeError, "model is of type NoneType; expected a torch.nn.Module", dict(model=None)),
+        (ValueError, "this ContextTable has no weights to train", dict(model=ContextTable((1, 2, 2)))),
+    ],
+)
+def test_fit_says_what_is_wrong(error, message, changes):
+    state = torch.get_rng_state()
+    arguments = {"model": Line(), "x": X, **SETTINGS, **changes}
+    with pytest.raises(error, match=message):
+        fit(arguments.pop("model"), arguments.pop("x"), **arguments)
+    assert torch.equal(torch.get_rng_state(), state)
+
+
+def test_bad_levels_are_named_by_the_model():
+    model = PixelCNN((1, 4, 4), n_blocks=0, channels=2)
+    with pytest.raises(ValueError, match="levels 0 … 2"):
+        fit(model, torch.arange(48).view(3, 1, 4, 4) % 3, steps=1, batch_size=3)
+    with pytest.raises(TypeError, match="binarise or quantise"):
+        fit(model, torch.rand(3, 1, 4, 4, generator=generator()), steps=1, batch_size=3)
