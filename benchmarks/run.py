@@ -49,17 +49,22 @@ def sampling():
         row(f"64 images, {name}", plain, fast, "textbook loop: 56 of 784 pixels, scaled")
 
 
+def one_pass(model, length, repeat=5):
+    """Seconds for one pass of a WaveNet over so many samples."""
+    return seconds(lambda: model.logits(torch.zeros(1, length, dtype=torch.long)), repeat)
+
+
 def sound():
     """One second of 8 kHz sound from 18 layers; the textbook loop at four lengths of the past, every 2,000 samples."""
     model = WaveNet((8000,), dilations=2 * [2**i for i in range(9)])
     fast = seconds(lambda: model.sample(1))
     window = model.receptive_field
     with torch.no_grad():
-        whole = [seconds(lambda n=n: model.logits(torch.zeros(1, n, dtype=torch.long)), 5) for n in (1, 2000, 4000, 6000, 8000)]
-        recent = seconds(lambda: model.logits(torch.zeros(1, window, dtype=torch.long)), 20)
+        whole = [one_pass(model, n) for n in (1, 2000, 4000, 6000, 8000)]
+        recent = one_pass(model, window, 20)
     plain = 2000 * (sum(whole) - (whole[0] + whole[-1]) / 2)  # trapezoids
-    row("1 s of sound, WaveNet of 18 layers", plain, fast, "textbook loop: a pass over the whole past, integrated over 5 lengths")
-    row("the same, pass over the receptive field only", 8000 * recent, fast, f"{window} samples a pass")
+    row("1 s of sound, WaveNet of 18 layers", plain, fast, "textbook loop: the whole past, integrated over 5 lengths")
+    row("the same, a pass over the receptive field only", 8000 * recent, fast, f"{window} samples a pass")
 
 
 class PlainMasked(MaskedConv2d):
@@ -111,14 +116,15 @@ def growth():
         model = PixelCNN((1, side, side), n_blocks=5, channels=32)
         images["cached"].append(seconds(lambda model=model: model.sample(16)))
         rows = torch.zeros(16, 1, side - 2, side, dtype=torch.uint8)
-        images["textbook"].append(seconds(lambda model=model, rows=rows: model.sample(16, cached=False, prefix=rows), 1) * side / 2)
+        two_rows = seconds(lambda model=model, rows=rows: model.sample(16, cached=False, prefix=rows), 1)
+        images["textbook"].append(two_rows * side / 2)
     model = WaveNet((8000,), dilations=2 * [2**i for i in range(9)])
     with torch.no_grad():
         for length in lengths:
             sounds["cached"].append(seconds(lambda length=length: model.sample(1, length=length), 1))
-            half = seconds(lambda length=length: model.logits(torch.zeros(1, length // 2, dtype=torch.long)), 5)
-            sounds["textbook"].append(half * length)  # the mean pass is half as long as the sound
-    plots.growth([s * s for s in sides], images, xlabel="pixels in the image (16 images of PixelCNN, 5 blocks)", ax=axes[0])
+            sounds["textbook"].append(one_pass(model, length // 2) * length)  # the mean pass is half as long
+    xlabel = "pixels in the image (16 images, PixelCNN of 5 blocks)"
+    plots.growth([s * s for s in sides], images, xlabel=xlabel, ax=axes[0])
     plots.growth(lengths, sounds, xlabel="samples of sound (WaveNet, 18 layers)", ax=axes[1])
     figure.savefig(pathlib.Path(__file__).with_name("growth.png"), dpi=100)
     print("growth.png", images, sounds)

@@ -24,11 +24,17 @@ def main(arguments=None):
     )
     execute.set_defaults(run=_execute)
 
+    train = commands.add_parser("train", help="make a stored model again; a run that was stopped goes on")
+    train.add_argument("name", help="which, such as pixelcnn")
+    train.add_argument("--effort", type=float, default=1.0, help="multiplies the number of steps")
+    train.set_defaults(run=_train)
+
     options = parser.parse_args(arguments)
     try:
         return options.run(options)
-    except (ValueError, FileNotFoundError) as error:
-        print(f"gencourse {options.command}: {error}", file=sys.stderr)
+    except (KeyError, ValueError, FileNotFoundError) as error:
+        words = error.args[0] if isinstance(error, KeyError) else error
+        print(f"gencourse {options.command}: {words}", file=sys.stderr)
         return 2
 
 
@@ -63,6 +69,17 @@ def _execute(options):
     if len(failed) < len(runs):
         print(f"The executed notebooks are in {options.to or notebooks[0].parent}; open them in JupyterLab.")
     return 1 if failed else 0
+
+
+def _train(options):
+    from gencourse import checkpoints
+
+    try:
+        checkpoints.train(options.name, options.effort)
+    except KeyboardInterrupt as stopped:
+        print(stopped, file=sys.stderr)
+        return 130
+    return 0
 
 
 def _value(text):

@@ -10,7 +10,7 @@ from .progress import progress
 
 
 @torch.no_grad()
-def nats(model: nn.Module, x: Tensor, condition: Tensor | None = None, batch_size: int = 250) -> Tensor:
+def nats(model: nn.Module, x: Tensor, condition: Tensor | None = None, batch_size: int = 50) -> Tensor:
     """Negative log-likelihood of every example, -log P(x), by batches: (N, *event_shape) -> (N,) nats."""
     if len(x) == 0:
         raise ValueError("x is empty; expected at least one example")
@@ -20,10 +20,25 @@ def nats(model: nn.Module, x: Tensor, condition: Tensor | None = None, batch_siz
         raise ValueError(f"condition has {len(condition)} entries; expected one for each of {len(x)} examples")
     starts = range(0, len(x), batch_size)
     parts = []
-    for i in progress(starts, desc="likelihood", unit="batch") if len(starts) > 8 else starts:
+    for i in progress(starts, desc="likelihood", unit="batch") if len(starts) > 40 else starts:
         given = () if condition is None else (condition[i : i + batch_size],)
         parts.append(-model.log_prob(x[i : i + batch_size], *given))
     return torch.cat(parts)
+
+
+@torch.no_grad()
+def bits_per_sample(model: nn.Module, recordings: Sequence[Tensor], condition: Tensor | None = None) -> float:
+    """Bits that a model of sequences needs for each sample of whole recordings of unlike length.
+
+    recordings: (T_i,) level indices each. condition: (N,) classes, if the model has them.
+    """
+    if not len(recordings):
+        raise ValueError("recordings is empty; expected at least one sequence of level indices")
+    total = 0.0
+    for i, levels in enumerate(recordings):
+        given = () if condition is None else (condition[i : i + 1],)
+        total -= model.log_prob(levels[None], *given).item()
+    return total / (sum(map(len, recordings)) * math.log(2))
 
 
 def bits_per_dimension(nats: float | Tensor, n_dimensions: int) -> float | Tensor:

@@ -95,19 +95,24 @@ class WaveNet(Autoregressive):
 
     def _stepper(self, n: int, condition: Tensor | None):
         self.check_condition(condition, n)
-        first = Queue(self.first, n, hidden=True)
-        layers = [layer.stepper(n, condition) for layer in self.layers]
+        channels, skip_channels = self.first.out_channels, self.layers[0].skip.out_channels
+        stream = self.first.weight.new_zeros(n, channels + skip_channels)  # residual stream, then the sum of the skips
+        residual, skips = stream.split([channels, skip_channels], 1)
+        first = Queue(self.first, n)
+        layers = [layer.stepper(stream, residual, condition) for layer in self.layers]
         _, hidden, _, out = self.head
-        w1, b1 = hidden.weight.flatten(1).T, hidden.bias
-        w2, b2 = out.weight.flatten(1).T, out.bias
-        scale = 2 / (self.levels - 1)
+        w1, b1 = hidden.weight.flatten(1).T.contiguous(), hidden.bias
+        w2, b2 = out.weight.flatten(1).T.contiguous(), out.bias
+        scale, began = 2 / (self.levels - 1), False
 
         def step(previous):
-            h = first(None if previous is None else previous[:, None].float() * scale - 1)
-            skips = 0
+            nonlocal began
+            skips.zero_()
+            # before anything was written the first layer, whose present is hidden, has nothing to look at
+            residual.copy_(first(previous[:, None] * scale - 1) if began else first.bias)
+            began = True
             for layer in layers:
-                h, skip = layer(h)
-                skips = skip + skips
+                layer()
             return torch.addmm(b2, torch.addmm(b1, skips.relu(), w1).relu_(), w2)
 
         return step
@@ -136,20 +141,30 @@ class DilatedLayer(nn.Module):
         z = content.tanh() * openness.sigmoid()
         return h if self.residual is None else h + self.residual(z), self.skip(z)
 
-    def stepper(self, n: int, condition: Tensor | None):
-        bias = 0 if condition is None else self.class_bias(condition.long())  # (n, 2·channels)
-        queue = Queue(self.dilated, n, bias=bias)
-        channels, skip_channels = self.skip.in_channels, self.skip.out_channels
-        outputs = [self.skip] if self.residual is None else [self.skip, self.residual]
-        weight = torch.cat([conv.weight for conv in outputs]).flatten(1).T.contiguous()
-        offset = torch.cat([conv.bias for conv in outputs])
+    def stepper(self, stream: Tensor, residual: Tensor, condition: Tensor | None):
+        """One new sample: adds to `stream`, (n, channels + skip_channels), of which `residual` is the first part.
 
-        def step(h):
-            gates = queue(h)
-            z = gates[:, :channels].tanh() * gates[:, channels:].sigmoid()
-            both = torch.addmm(offset, z, weight)  # (n, skip_channels + channels)
-            skip, new = both[:, :skip_channels], both[:, skip_channels:]
-            return h if self.residual is None else h + new, skip
+        As few operations as will do, since each costs more than what it computes: σ(a) = (1 + tanh(a/2))/2, so that one
+        tanh makes both gates; one product for residual and skip; their bias as the weight of a constant 1.
+        """
+        n, channels = residual.shape
+        bias = 0 if condition is None else self.class_bias(condition.long())  # (n, 2·channels)
+        half = torch.ones(2 * channels, device=stream.device)
+        half[channels:] = 0.5  # of what goes into the logistic
+        queue = Queue(self.dilated, n, bias, half)
+        content, openness = queue.out.split(channels, 1)
+        weight, offset = (  # (channels, channels + skip_channels), and the bias
+            torch.cat([zero if self.residual is None else self.residual.get_parameter(name), self.skip.get_parameter(name)])
+            for name, zero in (("weight", stream.new_zeros(channels, channels, 1, 1)), ("bias", stream.new_zeros(channels)))
+        )
+        weight = torch.cat([0.5 * weight.flatten(1).T, offset[None]])  # (channels + 1, channels + skip_channels)
+        z = stream.new_ones(n, channels + 1)  # the last stays 1
+        gated = z[:, :channels]
+
+        def step():
+            queue(residual).tanh_()
+            torch.addcmul(content, content, openness, out=gated)
+            stream.addmm_(z, weight)
 
         return step
 
@@ -161,29 +176,28 @@ class Queue:
     samples already waiting contribute is computed for a whole round of the ring at once.
     """
 
-    def __init__(self, conv: CausalConv1d, n: int, hidden: bool = False, bias: Tensor | float = 0):
+    def __init__(self, conv: CausalConv1d, n: int, bias: Tensor | float = 0, scale: Tensor | float = 1):
         out, channels, _, taps = conv.weight.shape
-        self.hidden, self.dilation, self.taps = hidden, conv.dilation[1], taps
-        self.newest = conv.weight[:, :, 0, -1].T.contiguous()  # (in, out), the tap at the newest sample
-        self.older = [conv.weight[:, :, 0, j].T.contiguous() for j in range(taps - 1)]
-        self.bias = conv.bias + bias
-        self.rounds = [conv.weight.new_zeros(self.dilation, n, channels) for _ in range(taps)]  # oldest first
-        self.waiting, self.place = None, self.dilation
+        *self.older, self.newest = ((conv.weight[:, :, 0, j].T * scale).contiguous() for j in range(taps))  # (in, out)
+        self.dilation = self.place = conv.dilation[1]
+        self.bias = ((conv.bias + bias) * scale).expand(n, -1).repeat(self.dilation, 1)  # (dilation·n, out)
+        rings = [conv.weight.new_zeros(self.dilation * n, channels) for _ in range(taps)]  # oldest first
+        self.rings = [(ring, ring.split(n)) for ring in rings]  # each as a whole, and by its rows
+        self.waiting = self.bias.clone()
+        self.waiting_rows = self.waiting.split(n)
+        self.out = self.bias[:n].clone()
 
-    def __call__(self, h: Tensor | None) -> Tensor:
-        if h is None:  # the very first prediction of kind A: nothing was written yet
-            return self.bias.expand(self.rounds[0].shape[1], -1)
+    def __call__(self, h: Tensor) -> Tensor:
+        """Take in h, (n, in), and return what the convolution gives there, (n, out): always the same tensor."""
         if self.place == self.dilation:
             self._new_round()
-        self.rounds[-1][self.place] = h
-        result = torch.addmm(self.waiting[self.place], h, self.newest)
+        self.newest_rows[self.place].copy_(h)
+        torch.addmm(self.waiting_rows[self.place], h, self.newest, out=self.out)
         self.place += 1
-        return result
+        return self.out
 
     def _new_round(self) -> None:
-        if self.waiting is not None:
-            self.rounds = self.rounds[1:] + [torch.empty_like(self.rounds[0])]
-        self.waiting = self.bias.expand(self.dilation, *self.rounds[0].shape[1:2], -1)
-        for past, weight in zip(self.rounds, self.older, strict=False):  # `older` lacks the newest tap
-            self.waiting = self.waiting + past @ weight  # (dilation, n, out)
-        self.place = 0
+        self.rings.append(self.rings.pop(0))  # the oldest is written over
+        self.newest_rows, self.place, known = self.rings[-1][1], 0, self.bias
+        for (past, _), weight in zip(self.rings, self.older, strict=False):  # `older` lacks the newest tap
+            known = torch.addmm(known, past, weight, out=self.waiting)

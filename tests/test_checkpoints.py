@@ -1,0 +1,49 @@
+"""The stored models are what their facts say, and load only as what they are."""
+
+import shutil
+
+import pytest
+import torch
+
+from gencourse import checkpoints, data, metrics
+
+
+@pytest.fixture
+def elsewhere(tmp_path, monkeypatch):
+    """A copy of the data folder without its contents, but for the checkpoints."""
+    shutil.copytree(data.data_root() / "checkpoints", tmp_path / "checkpoints")
+    monkeypatch.setenv("GENCOURSE_DATA", str(tmp_path))
+    return tmp_path / "checkpoints"
+
+
+def test_the_stored_pixelcnn_scores_what_was_written_beside_it():
+    model, facts = checkpoints.load("pixelcnn")
+    x = data.binarise(data.mnist("test")[0], torch.Generator().manual_seed(0))[:1500]
+    nats = metrics.nats(model, x)
+    error = nats.std().item() / len(nats) ** 0.5
+    assert abs(nats.mean().item() - facts["test"]) < 4 * error
+    assert facts["parameters"] == sum(p.numel() for p in model.parameters())
+
+
+def test_the_stored_wavenet_scores_what_was_written_beside_it():
+    model, facts = checkpoints.load("wavenet")
+    recordings = [data.mu_law_encode(waveform) for waveform in data.spoken_words("test").waveforms]
+    nothing_said = torch.full((len(recordings),), model.n_classes - 1)
+    bits = metrics.bits_per_sample(model, recordings, nothing_said)
+    assert bits == pytest.approx(facts["test"], abs=0.01)
+
+
+@pytest.mark.parametrize("name", list(checkpoints.RECIPES))
+def test_damaged_and_missing_files_are_named(name, elsewhere):
+    file = elsewhere / f"{name}.safetensors"
+    file.write_bytes(file.read_bytes()[:-1000])
+    with pytest.raises(ValueError, match=rf"{name}.safetensors is damaged"):
+        checkpoints.load(name)
+    file.unlink()
+    with pytest.raises(FileNotFoundError, match=rf"{name}.safetensors is not there"):
+        checkpoints.load(name)
+
+
+def test_an_unknown_name_is_answered_with_the_known_ones():
+    with pytest.raises(KeyError, match="pixelcnn, wavenet"):
+        checkpoints.load("pixelrnn")
