@@ -153,18 +153,17 @@ class DilatedLayer(nn.Module):
         half[channels:] = 0.5  # of what goes into the logistic
         queue = Queue(self.dilated, n, bias, half)
         content, openness = queue.out.split(channels, 1)
-        weight, offset = (  # (channels, channels + skip_channels), and the bias
-            torch.cat([zero if self.residual is None else self.residual.get_parameter(name), self.skip.get_parameter(name)])
-            for name, zero in (("weight", stream.new_zeros(channels, channels, 1, 1)), ("bias", stream.new_zeros(channels)))
-        )
-        weight = torch.cat([0.5 * weight.flatten(1).T, offset[None]])  # (channels + 1, channels + skip_channels)
+        product = torch.zeros(channels + 1, stream.shape[1], device=stream.device)
+        for conv, columns in ((self.residual, slice(channels)), (self.skip, slice(channels, None))):
+            if conv is not None:
+                product[:-1, columns], product[-1, columns] = 0.5 * conv.weight.flatten(1).T, conv.bias
         z = stream.new_ones(n, channels + 1)  # the last stays 1
         gated = z[:, :channels]
 
         def step():
             queue(residual).tanh_()
             torch.addcmul(content, content, openness, out=gated)
-            stream.addmm_(z, weight)
+            stream.addmm_(z, product)
 
         return step
 
