@@ -20,7 +20,7 @@ def nats(model: nn.Module, x: Tensor, condition: Tensor | None = None, batch_siz
         raise ValueError(f"condition has {len(condition)} entries; expected one for each of {len(x)} examples")
     starts = range(0, len(x), batch_size)
     parts = []
-    for i in progress(starts, desc="likelihood", unit="batch") if len(starts) > 40 else starts:
+    for i in progress(starts, desc="likelihood", unit="batch") if len(starts) > 8 else starts:
         given = () if condition is None else (condition[i : i + batch_size],)
         parts.append(-model.log_prob(x[i : i + batch_size], *given))
     return torch.cat(parts)

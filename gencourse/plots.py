@@ -136,7 +136,7 @@ def image_grid(
     scale = max(1, round(56 / width)) if titles is None else max(1, round(84 / width))
     above, gap = (0 if titles is None else 26), 3
     step_x, step_y = width * scale + gap, height * scale + gap + above
-    left = 0 if rows is None else 16 + 8 * max(map(len, rows))
+    left = 0 if rows is None else 16 + 12 * max(map(len, rows))
     page = np.ones((n_rows * step_y + gap, left + columns * step_x + gap))
     figure, ax = _bare(page.shape)
     for k, name in enumerate(rows or ()):
@@ -331,6 +331,7 @@ def receptive_field(ax: Axes, gradient, position: Sequence[int], title: str | No
     count = int((field.ravel()[:past] > 0).sum())
     ax.set_title(f"{title}\nsees {count} of {past}" if title else f"sees {count} of {past} earlier pixels")
     ax.set(xlabel="column, pixels", ylabel="row, pixels")
+    ax.locator_params(integer=True)
     ax.spines[:].set_visible(True)
     return ax
 

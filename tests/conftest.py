@@ -5,6 +5,7 @@ import os
 from pathlib import Path
 
 import matplotlib
+import torch
 
 OFFLINE = str(Path(__file__).parent / "offline")
 
@@ -15,6 +16,7 @@ os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, [OFFLINE, os.environ.get
 _spec = importlib.util.spec_from_file_location("offline", Path(OFFLINE) / "sitecustomize.py")
 _spec.loader.exec_module(importlib.util.module_from_spec(_spec))
 
+torch.set_num_threads(1)  # of the tests themselves, which compute on small things only
 matplotlib.use("agg")  # here only: a kernel that inherited it would show no figures
 
 

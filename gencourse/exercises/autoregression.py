@@ -955,7 +955,7 @@ def mu_law_decode(indices: Tensor, levels: int = 256) -> Tensor:
     Returns floating-point numbers of the same shape, from -1 to 1.
     """
     mu = levels - 1
-    f = 2 * indices / mu - 1
+    f = indices / mu * 2 - 1
     return torch.sign(f) * ((1 + mu) ** f.abs() - 1) / mu
 
 
@@ -966,11 +966,11 @@ mu_law_decode.mistake(
     "the sign is lost", "torch.sign(f) * (", "(",
     "Everything comes out positive: the sign of f is the sign of x.")
 mu_law_decode.mistake(
-    "scaled by levels instead of levels - 1", "2 * indices / mu", "2 * indices / levels",
+    "scaled by levels instead of levels - 1", "indices / mu * 2", "indices / levels * 2",
     "The highest level does not come out as 1: the indices run from 0 to levels - 1, so µ steps make the "
     "whole range.")
 mu_law_decode.mistake(
-    "the middles of bins", "2 * indices / mu", "2 * (indices + 0.5) / levels",
+    "the middles of bins", "indices / mu * 2", "(indices + 0.5) / levels * 2",
     "Each index is taken for the middle of one of `levels` bins. Here the outermost levels stand for -1 "
     "and 1 themselves.")
 mu_law_decode.mistake(
@@ -986,7 +986,7 @@ mu_law_decode.mistake(
     "the 1 is not taken away", "f.abs() - 1) / mu", "f.abs()) / mu",
     "A jump at silence: the power is at least 1, and that 1 is to be taken away before the division by µ.")
 mu_law_decode.mistake(
-    "not moved to the middle", "2 * indices / mu - 1", "indices / mu",
+    "not moved to the middle", "indices / mu * 2 - 1", "indices / mu",
     "Nothing is below zero: the indices run from 0, but f must run from -1 to 1.")
 mu_law_decode.mistake(
     "256 is written in", "mu = levels - 1", "mu = 255",
