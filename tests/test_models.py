@@ -401,18 +401,27 @@ def queue_is_one_short(monkeypatch):
     def init(self, *arguments, **named):
         original(self, *arguments, **named)
         if self.dilation > 1:
+            n = len(self.out)
             self.dilation -= 1
             self.place = self.dilation
-            self.rounds = [x[1:].clone() for x in self.rounds]
+            self.bias, self.waiting = self.bias[n:], self.waiting[n:].clone()
+            self.waiting_rows = self.waiting.split(n)
+            rings = [ring[n:].clone() for ring, _ in self.rings]
+            self.rings = [(ring, ring.split(n)) for ring in rings]
 
     monkeypatch.setattr(Queue, "__init__", init)
     return wavenet()
 
 
 def queue_starts_with_a_written_sample(monkeypatch):
-    original = Queue.__call__
-    lowest = -torch.ones(5, 1)
-    monkeypatch.setattr(Queue, "__call__", lambda self, h: original(self, lowest if h is None else h))
+    original = WaveNet._stepper
+
+    def stepper(self, n, condition):
+        step = original(self, n, condition)
+        step(None)
+        return lambda previous: step(torch.zeros(n, dtype=torch.long) if previous is None else previous)
+
+    monkeypatch.setattr(WaveNet, "_stepper", stepper)
     return wavenet()
 
 

@@ -30,41 +30,45 @@ def run_limited(work: Callable[[], None], seconds: float) -> tuple[bool, str]:
     only a single call into C that keeps Python's lock, such as `sum(itertools.count())`.
     """
     threads = torch.get_num_threads()
+    done = threading.Event()  # not thread.join: a join that is interrupted takes the thread for ended (Python 3.11)
 
     def target() -> None:
         try:
             with contextlib.suppress(Stopped):
                 work()
-        finally:
             if torch.get_num_threads() != threads:
                 torch.set_num_threads(threads)  # what new threads inherit; the caller's own never changed
+        finally:
+            done.set()
 
     thread = threading.Thread(target=target, daemon=True, name="an exercise being checked")
     with _prints_of(thread) as printed:
         thread.start()
         deadline = time.monotonic() + seconds
         try:
-            while thread.is_alive() and time.monotonic() < deadline:
-                thread.join(0.05)               # in short turns, so that it can be interrupted on Windows too
+            while not done.is_set() and time.monotonic() < deadline:
+                done.wait(0.05)                 # in short turns, so that it can be interrupted on Windows too
         finally:
-            finished = not thread.is_alive()
+            finished = done.is_set()
             if not finished:
-                _stop(thread)
+                _stop(thread, done)
                 torch.set_num_threads(threads)
+            if done.is_set():
+                thread.join(1)
     return finished, printed.text()
 
 
-def _stop(thread: threading.Thread, patience: float = 1.0) -> None:
+def _stop(thread: threading.Thread, done: threading.Event, patience: float = 1.0) -> None:
     """Raise Stopped in the thread, again and again: code may catch it and go on."""
     def poke_for(limit: float, pause: float) -> None:
         end = time.monotonic() + limit
-        while thread.is_alive() and time.monotonic() < end:
+        while not done.is_set() and thread.ident in sys._current_frames() and time.monotonic() < end:
             ctypes.pythonapi.PyThreadState_SetAsyncExc(
                 ctypes.c_ulong(thread.ident), ctypes.py_object(Stopped))
-            thread.join(pause)
+            done.wait(pause)
 
     poke_for(patience, 0.01)
-    if thread.is_alive():
+    if not done.is_set():
         threading.Thread(target=poke_for, args=(float("inf"), 0.5), daemon=True).start()
 
 
