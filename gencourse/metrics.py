@@ -76,11 +76,14 @@ def receptive_field(model: nn.Module, position: Sequence[int], n_probes: int = 8
 
 
 def patch_frequencies(x: Tensor, size: int) -> Tensor:
-    """How often each binary patch of size × size pixels occurs: (N, 1, H, W) -> (2^(size²),), sums to 1."""
-    if x.dim() != 4 or x.shape[1] != 1 or x.max() > 1:
-        raise ValueError(f"x has shape {tuple(x.shape)} and levels up to {x.max()}; expected binary (N, 1, H, W)")
-    if not 1 <= size <= 4 or min(x.shape[2:]) < size:
-        raise ValueError(f"size is {size}; expected 1 to 4, no larger than the image")
+    """Share of each binary patch among all of size × size pixels: (N, 1, H, W) of 0 and 1 -> (2^(size²),).
+
+    The index of a patch is its pixels read as a binary number, the first pixel counting most.
+    """
+    if x.dim() != 4 or x.shape[1] != 1 or not ((x == 0) | (x == 1)).all():
+        raise ValueError(f"x has shape {tuple(x.shape)}; expected (N, 1, H, W), all zeros and ones")
+    if size not in (1, 2, 3, 4) or size > min(x.shape[2:]) or not len(x):
+        raise ValueError(f"size is {size!r} for {tuple(x.shape)}; expected 1, 2, 3 or 4, and as large images")
     number, height, width = 0, x.shape[2] - size + 1, x.shape[3] - size + 1
     for i in range(size):
         for j in range(size):

@@ -13,12 +13,15 @@ from collections.abc import Mapping, Sequence
 
 import matplotlib.pyplot as plt
 import numpy as np
+import torch
 from IPython.display import display
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 from PIL import Image
+
+from .metrics import patch_frequencies
 
 BLUE, VERMILLION, GREEN, ORANGE, PURPLE, SKY, BLACK = COLOURS = (
     "#0072B2", "#D55E00", "#009E73", "#E69F00", "#AA4499", "#56B4E9", "#000000",
@@ -558,12 +561,12 @@ def patch_statistics(data, samples: Mapping[str, object], size: int = 3) -> Axes
 
     data: (N, 1, H, W) of zeros and ones. samples: {name: the same}.
     """
-    reference = patch_frequencies(data, size)
+    reference = patch_frequencies(torch.as_tensor(data), size).numpy()
     _, ax = plt.subplots(figsize=(5.6, 5), layout="constrained")
     floor = 10 ** math.floor(math.log10(reference[reference > 0].min()))
     ax.plot([floor, 1], [floor, 1], color="0.5", linewidth=1.2, zorder=0)
     for i, (name, images) in enumerate(samples.items()):
-        frequency = patch_frequencies(images, size)
+        frequency = patch_frequencies(torch.as_tensor(images), size).numpy()
         distance = np.abs(frequency - reference).sum() / 2
         x, y = (np.maximum(f, floor)[(reference > 0) | (frequency > 0)] for f in (reference, frequency))
         ax.plot(x, y, MARKERS[i % len(MARKERS)], color=COLOURS[i % len(COLOURS)], markersize=5, alpha=0.7,
@@ -575,25 +578,6 @@ def patch_statistics(data, samples: Mapping[str, object], size: int = 3) -> Axes
     ax.set_aspect("equal")
     ax.legend(loc="upper left", handletextpad=0.2, borderpad=0.2)
     return ax
-
-
-def patch_frequencies(images, size: int) -> np.ndarray:
-    """Share of each binary patch among all of size × size pixels: (N, 1, H, W) of 0 and 1 -> (2 ** size²,).
-
-    The index of a patch is its pixels read as a binary number, the first pixel counting most.
-    """
-    images = _array(images)
-    if images.ndim != 4 or images.shape[1] != 1 or not np.isin(np.unique(images), (0, 1)).all():
-        raise ValueError(f"images have shape {images.shape}; expected (N, 1, H, W), all zeros and ones")
-    if size not in (1, 2, 3, 4) or size > min(images.shape[2:]) or not len(images):
-        raise ValueError(f"size is {size!r} for images {images.shape}; expected 1, 2, 3 or 4, and as large images")
-    windows = np.lib.stride_tricks.sliding_window_view(images[:, 0], (size, size), (1, 2))
-    index = np.zeros(windows.shape[:3], dtype=np.int32)
-    for row in range(size):
-        for column in range(size):
-            index = 2 * index + windows[..., row, column].astype(np.int32)
-    counts = np.bincount(index.ravel(), minlength=2 ** (size * size))
-    return counts / counts.sum()
 
 
 # Sound ----------------------------------------------------------------------------------------------------
