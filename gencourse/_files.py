@@ -1,7 +1,10 @@
-"""Where the course's data lie, and whether they are whole: each file's sha256 is checked before use."""
+"""Files: where the course's data lie, whether they are whole (by sha256, before each use), how others are written."""
 
+import contextlib
 import hashlib
 import os
+import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 
 # sha256, bytes and name of each file; data/README.md shows the same, data/make_data.py makes them again
@@ -60,6 +63,33 @@ def read(name: str) -> bytes:
 def check() -> list[tuple[str, str]]:
     """Each file of the data with its state, "whole", "missing" or "damaged". Never raises."""
     return [(name, _state(name)) for name in FILES]
+
+
+@contextlib.contextmanager
+def write_whole(path: str | Path) -> Iterator[Path]:
+    """Write a file whole or not at all: the body fills a new file in the same folder, which then takes its place.
+
+        with write_whole(path) as part:
+            part.write_text(…)
+
+    Missing folders are made. A file that was there keeps its permissions, a new one can be read by all. Whatever goes
+    wrong, Ctrl-C included, the old file stays as it was and nothing else is left.
+    """
+    path = Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    mode = path.stat().st_mode & 0o777 if path.exists() else 0o644
+    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    os.close(handle)
+    part = Path(name)
+    try:
+        yield part
+        with part.open("rb+") as file:
+            os.fsync(file.fileno())  # on the disk before it has the name, or a power cut leaves an empty file
+        os.chmod(part, mode)
+        os.replace(part, path)
+    except BaseException:
+        part.unlink(missing_ok=True)
+        raise
 
 
 def _state(name: str) -> str:

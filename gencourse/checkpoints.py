@@ -9,22 +9,38 @@ from pathlib import Path
 import torch
 
 from . import data, metrics
-from .models import PixelCNN, WaveNet
-from .train import facts, fit, save
-from .train import load as load_weights
+from .models import VAE, PixelCNN, WaveNet
+from .storage import facts, save
+from .storage import load as load_weights
+from .train import fit
 
-# build: arguments of the constructor; fit: arguments of `fit`
+MNIST_VAE = dict(event_shape=(1, 28, 28), latent=50, likelihood="bernoulli", hidden=(300, 300))
+
+# model(**build) is trained by fit(**fit), from the weights of the checkpoint `start` if one is named
 RECIPES = {
     "pixelcnn": dict(
+        model=PixelCNN,
         build=dict(event_shape=(1, 28, 28), levels=2, stacks="single", n_blocks=15, channels=32),
         fit=dict(steps=12_000, batch_size=64, lr=4e-3, average=0.9995),
     ),
     "wavenet": dict(
+        model=WaveNet,
         build=dict(
             event_shape=(8000,), levels=256, dilations=3 * [2**i for i in range(10)], channels=32, skip_channels=96,
             n_classes=len(data.vocabulary()) + 1,  # the last class says nothing about the word
         ),
         fit=dict(steps=1500, batch_size=8, lr=4e-3, average=0.999),
+    ),
+    "vae": dict(
+        model=VAE,
+        build=MNIST_VAE,
+        fit=dict(steps=250_000, batch_size=100, lr=3e-3, average=0.9995, precision="float32"),
+    ),
+    "iwae": dict(
+        model=VAE,
+        build=dict(MNIST_VAE, n_samples=50),
+        start="vae",
+        fit=dict(steps=200_000, batch_size=20, lr=5e-4, average=0.9995, precision="float32"),
     ),
 }  # fmt: skip
 
@@ -56,9 +72,11 @@ def train(name: str, effort: float = 1.0, folder: str | Path = "build/runs") -> 
     with torch.random.fork_rng(devices=[]):  # the weights to begin with; the global random state stays as it was
         torch.manual_seed(0)
         model = _build(name)
+    if "start" in recipe:
+        load_weights(model, path(recipe["start"]))
     arguments = dict(recipe["fit"], name=name, checkpoint=Path(folder) / f"{name}.run.safetensors")
     arguments["steps"] = max(1, round(arguments["steps"] * effort))
-    x, condition, prepare, measure = _images() if name == "pixelcnn" else _sounds(model)
+    x, condition, prepare, measure = _sounds(model) if recipe["model"] is WaveNet else _images(recipe["model"] is VAE)
     history = fit(
         model, x, condition=condition, prepare=prepare,
         measure=lambda model: measure(model, "validation"), measure_every=max(1, arguments["steps"] // 10), **arguments,
@@ -77,13 +95,15 @@ def train(name: str, effort: float = 1.0, folder: str | Path = "build/runs") -> 
 
 def _build(name: str) -> torch.nn.Module:
     path(name)
-    return (WaveNet if name == "wavenet" else PixelCNN)(**RECIPES[name]["build"])
+    return RECIPES[name]["model"](**RECIPES[name]["build"])
 
 
-def _images():
+def _images(bounded: bool):
     def measure(model, split):
-        """Nats per image, pixels drawn once with seed 0."""
+        """Nats per image, pixels drawn once with seed 0; of a VAE the importance bound (5,000 samples on the test set)."""
         x = data.binarise(data.mnist(split)[0], torch.Generator().manual_seed(0))
+        if bounded:
+            return -metrics.importance_bound(model, x, 5000 if split == "test" else 100).mean().item()
         return metrics.nats(model, x).mean().item()
 
     return data.mnist("train")[0], None, data.binarise, measure

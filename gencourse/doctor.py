@@ -21,6 +21,7 @@ from packaging.requirements import Requirement
 from torch.nn import functional as F
 
 from gencourse import data
+from gencourse._files import write_whole
 from gencourse.train import native_bfloat16
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -141,7 +142,8 @@ def record(runs, score):
                 "peak_mib": round(run.peak_mib),
                 "score": round(score, 2),
             }
-    TIMINGS.write_text(json.dumps(timings, indent=2, sort_keys=True) + "\n", encoding="utf-8")
+    with write_whole(TIMINGS) as part:
+        part.write_text(json.dumps(timings, indent=2, sort_keys=True) + "\n", encoding="utf-8")
 
 
 def _timings():

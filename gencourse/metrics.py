@@ -27,6 +27,23 @@ def nats(model: nn.Module, x: Tensor, condition: Tensor | None = None, batch_siz
 
 
 @torch.no_grad()
+def importance_bound(
+    model: nn.Module, x: Tensor, n_samples: int = 5000, generator: torch.Generator | None = None
+) -> Tensor:
+    """The bound of log P(x) by `n_samples` draws, `model.importance_bound`, image after image: (N, …) -> (N,) nats.
+
+    generator: of the draws; by default a new one with seed 0.
+    """
+    if len(x) == 0:
+        raise ValueError("x is empty; expected at least one example")
+    generator = generator or torch.Generator(x.device).manual_seed(0)
+    size = max(1, 100_000 // n_samples)
+    parts = [x[i : i + size] for i in range(0, len(x), size)]
+    parts = progress(parts, desc="importance bound", unit="batch") if len(parts) > 8 else parts
+    return torch.cat([model.importance_bound(part, n_samples, generator) for part in parts])
+
+
+@torch.no_grad()
 def bits_per_sample(model: nn.Module, recordings: Sequence[Tensor], condition: Tensor | None = None) -> float:
     """Bits that a model of sequences needs for each sample of whole recordings of unlike length.
 

@@ -4,14 +4,13 @@ import ast
 import copy
 import importlib
 import json
-import os
 import re
-import tempfile
 import unicodedata
-from pathlib import Path
 
 import nbformat
 from IPython.core.inputtransformer2 import TransformerManager
+
+from gencourse._files import write_whole
 
 KERNELSPEC = {"display_name": "Python 3", "language": "python", "name": "python3"}
 WIDGET_STATE = "application/vnd.jupyter.widget-state+json"
@@ -19,26 +18,10 @@ CELL_METADATA = ("tags", "slideshow", "jupyter", "collapsed")
 
 
 def write(notebook, path):
-    """Write a notebook whole or not at all: beside its place first, then moved there."""
+    """Write a notebook whole or not at all."""
     nbformat.validate(notebook)
-    path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    mode = path.stat().st_mode & 0o777 if path.exists() else 0o666 & ~_umask()
-    handle, part = tempfile.mkstemp(prefix=f".{path.stem}-", suffix=".part", dir=path.parent)
-    try:
-        with os.fdopen(handle, "w", encoding="utf-8") as file:
-            nbformat.write(notebook, file)
-        os.chmod(part, mode)
-        os.replace(part, path)
-    except BaseException:
-        os.unlink(part)
-        raise
-
-
-def _umask():
-    mask = os.umask(0)
-    os.umask(mask)
-    return mask
+    with write_whole(path) as part:
+        nbformat.write(notebook, part)
 
 
 def clean(notebook):

@@ -13,15 +13,12 @@ from collections.abc import Mapping, Sequence
 
 import matplotlib.pyplot as plt
 import numpy as np
-import torch
 from IPython.display import display
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 from PIL import Image
-
-from .metrics import patch_frequencies
 
 BLUE, VERMILLION, GREEN, ORANGE, PURPLE, SKY, BLACK = COLOURS = (
     "#0072B2", "#D55E00", "#009E73", "#E69F00", "#AA4499", "#56B4E9", "#000000",
@@ -531,56 +528,6 @@ def growth(sizes: Sequence[float], seconds: Mapping[str, Sequence[float]], xlabe
     ax.minorticks_off()
     ax.legend()
     return ax
-
-
-def distribution(ax: Axes, probabilities, labels: Sequence[str] | None = None, xlabel: str = "value") -> Axes:
-    """Probabilities as bars; with at most 12 of them the number stands above each."""
-    values = _array(probabilities).astype(float)
-    if values.ndim != 1 or values.size == 0 or not np.isfinite(values).all():
-        raise ValueError(f"probabilities have shape {values.shape}; expected (n,) finite numbers")
-    if labels is not None and len(labels) != len(values):
-        raise ValueError(f"{len(labels)} labels for {len(values)} probabilities; expected one each")
-    few = len(values) <= 12
-    bars = ax.bar(range(len(values)), values, color=BLUE, width=0.8 if few else 1.0)
-    if few:
-        ax.bar_label(bars, [f"{value:.3g}" for value in values], fontsize=11, padding=2)
-        ax.set_ylim(0, 1.15 * values.max())
-    if labels is not None:
-        ax.set_xticks(range(len(values)), labels)
-    else:
-        ax.xaxis.set_major_locator(plt.MaxNLocator(integer=True))
-    ax.set(xlabel=xlabel, ylabel="probability")
-    return ax
-
-
-def patch_statistics(data, samples: Mapping[str, object], size: int = 3) -> Axes:
-    """How often each binary patch of size × size pixels occurs, in samples against in data.
-
-    On the diagonal they are alike; a patch that never occurs is drawn at the edge. The legend gives the total
-    variation distance, half the sum of the differences: 0 alike, 1 nothing in common.
-
-    data: (N, 1, H, W) of zeros and ones. samples: {name: the same}.
-    """
-    reference = patch_frequencies(torch.as_tensor(data), size).numpy()
-    _, ax = plt.subplots(figsize=(5.6, 5), layout="constrained")
-    floor = 10 ** math.floor(math.log10(reference[reference > 0].min()))
-    ax.plot([floor, 1], [floor, 1], color="0.5", linewidth=1.2, zorder=0)
-    for i, (name, images) in enumerate(samples.items()):
-        frequency = patch_frequencies(torch.as_tensor(images), size).numpy()
-        distance = np.abs(frequency - reference).sum() / 2
-        x, y = (np.maximum(f, floor)[(reference > 0) | (frequency > 0)] for f in (reference, frequency))
-        ax.plot(x, y, MARKERS[i % len(MARKERS)], color=COLOURS[i % len(COLOURS)], markersize=5, alpha=0.7,
-                markeredgewidth=0, label=f"{name}: distance {distance:.3f}")  # fmt: skip
-    ax.set(xscale="log", yscale="log")
-    ax.set(xlabel=f"share of each {size}×{size} patch in data", ylabel="share in samples")
-    ax.set_xlim(floor * 0.7, 1.5)
-    ax.set_ylim(floor * 0.7, 1.5)
-    ax.set_aspect("equal")
-    ax.legend(loc="upper left", handletextpad=0.2, borderpad=0.2)
-    return ax
-
-
-# Sound ----------------------------------------------------------------------------------------------------
 
 
 def decibels(waveform, window: int = 256, hop: int = 80) -> np.ndarray:

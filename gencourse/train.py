@@ -1,14 +1,14 @@
 """Training: one plain loop, with everything that it did written down.
 
 `fit` calls `model.loss` and nothing else of a model. It can be interrupted at any step and resumed to the same place
-as a run that was not: the random numbers, the optimiser and the averaged weights are part of what is kept.
+as a run that was not: the random numbers, the optimiser and the averaged weights are part of what is kept. Random
+numbers that a loss draws without a generator, as a VAE's noise or dropout, are decided by the run and the step.
 """
 
 import contextlib
 import functools
 import json
 import math
-import os
 import signal
 import tempfile
 import threading
@@ -18,11 +18,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import torch
-from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
 from torch import Tensor, nn
 
 from .progress import progress
+from .storage import differences, read_state, write_state
 
 PRECISIONS = ("auto", "float32", "bfloat16")
 
@@ -87,8 +86,11 @@ def fit(
         clip: largest norm of the gradient.
         precision: "auto" takes bfloat16 with channels-last memory where the processor computes in it natively, else
             float32.
-        generator: source of all randomness here; by default a new one with seed 0.
-        measure: called with the (averaged) model every `measure_every` steps and after the last one.
+        generator: source of all randomness here; by default a new one with seed 0. What `model.loss`, `prepare` or
+            `measure` draw without it comes from torch's global random state, which at every step and measurement starts
+            from a seed made of the run's own and the number of the step. Whatever that state was does not matter, and
+            in the end it is the same again.
+        measure: called with the (averaged) model, at rest (`eval`), every `measure_every` steps and after the last one.
         checkpoint: file for the state of the run, written whole every `checkpoint_every` steps and when interrupted. If
             it is there, the run goes on from it.
         resume: History of an interrupted run, to go on from it without a file.
@@ -132,12 +134,13 @@ def fit(
     bar = progress(total=steps, desc=name, unit="step")
     bar.update(step)
     try:
-        with _Interrupts() as interrupts:
+        with _Interrupts() as interrupts, _global_randomness(shuffle_seed, device) as reseed:
             while not interrupts.asked and (step < steps or due()):
-                before = generator.get_state()
+                before, measuring = generator.get_state(), due()
+                reseed(2 * step + measuring)  # a step, and the measurement that comes before it
                 try:
                     interrupts.shielded = False
-                    if due():
+                    if measuring:
                         with _weights(model, averaged):
                             history.measured.append((step, float(measure(model))))
                         continue
@@ -209,85 +212,6 @@ def native_bfloat16(device: torch.device | str = "cpu") -> bool:
         return torch.cuda.is_bf16_supported()
     capabilities = torch.cpu.get_capabilities() if hasattr(torch.cpu, "get_capabilities") else {}
     return device.type == "cpu" and any(capabilities.get(k) for k in ("avx512_bf16", "amx_bf16"))
-
-
-# -- weights in files ------------------------------------------------------------------------------------------
-
-
-def save(model: nn.Module, path: str | Path, **facts) -> None:
-    """Write the weights to a safetensors file, whole or not at all, with facts (anything JSON can hold) beside them."""
-    _write(path, {k: v for k, v in model.state_dict().items()}, {"facts": json.dumps(facts)})
-
-
-def load(model: nn.Module, path: str | Path) -> dict:
-    """Read weights that `save` wrote into a model of the same sizes; returns the facts.
-
-    Raises:
-        FileNotFoundError: no such file. ValueError: damaged, or the weights of another model.
-    """
-    tensors, metadata = _read(path)
-    if unlike := _differences(tensors, model.state_dict()):
-        raise ValueError(f"{path} holds the weights of another model ({unlike}); build it with `facts(path)`")
-    model.load_state_dict(tensors)
-    return json.loads(metadata.get("facts", "{}"))
-
-
-def facts(path: str | Path) -> dict:
-    """The facts that `save` wrote beside the weights, without reading these."""
-    return json.loads(_read(path, tensors=False)[1].get("facts", "{}"))
-
-
-def read_state(path: str | Path | None) -> dict | None:
-    """The state of a run, or None if there is no such file yet."""
-    if path is None or not Path(path).exists():
-        return None
-    tensors, metadata = _read(path)
-    if "run" not in metadata:
-        raise ValueError(f"{path} is no state of a run (weights alone?); give another name as checkpoint=")
-    return {"tensors": tensors, **json.loads(metadata["run"])}
-
-
-def write_state(path: str | Path, state: dict) -> None:
-    """Write the state of a run, whole or not at all."""
-    _write(path, state["tensors"], {"run": json.dumps({k: v for k, v in state.items() if k != "tensors"})})
-
-
-def _differences(tensors: dict[str, Tensor], own: dict[str, Tensor]) -> str:
-    """What keeps the tensors of a file from being those of a model; empty if nothing does."""
-    missing, extra = sorted(own.keys() - tensors.keys()), sorted(tensors.keys() - own.keys())
-    unlike = sorted(k for k in own.keys() & tensors.keys() if own[k].shape != tensors[k].shape)
-    shapes = [f"{k}: {tuple(tensors[k].shape)} in the file, {tuple(own[k].shape)} in the model" for k in unlike]
-    words = [f"missing {missing[:3]}"] * bool(missing) + [f"unknown {extra[:3]}"] * bool(extra) + shapes[:3]
-    return "; ".join(words)
-
-
-def _write(path: str | Path, tensors: dict[str, Tensor], metadata: dict[str, str]) -> None:
-    path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-    os.close(handle)
-    try:
-        save_file({k: v.detach().cpu().contiguous() for k, v in tensors.items()}, temporary, metadata)
-        with open(temporary, "rb+") as file:
-            os.fsync(file.fileno())
-        os.chmod(temporary, 0o644)
-        os.replace(temporary, path)
-    except BaseException:
-        Path(temporary).unlink(missing_ok=True)
-        raise
-
-
-def _read(path: str | Path, tensors: bool = True) -> tuple[dict[str, Tensor], dict[str, str]]:
-    if not Path(path).is_file():
-        raise FileNotFoundError(f"{path} is not there; files of the repository come back with `git checkout -- {path}`")
-    try:
-        with safe_open(str(path), framework="pt") as file:
-            return {k: file.get_tensor(k) for k in file.keys()} if tensors else {}, file.metadata() or {}
-    except SafetensorError as error:
-        raise ValueError(
-            f"{path} is damaged ({error}); files of the repository come back with `git checkout -- {path}`, "
-            "a run's checkpoint has to be deleted and started anew"
-        ) from None
 
 
 # -- parts of fit ----------------------------------------------------------------------------------------------
@@ -401,6 +325,30 @@ class _Interrupts:
 
 
 @contextlib.contextmanager
+def _global_randomness(run: int, device: torch.device):
+    """Borrow torch's global random state: `reseed(k)` has it begin at the k-th seed of the run; it is given back after.
+
+    The k-th seed is run + (k + 1)·2654435769 modulo 2^32 (more bits than these a CPU generator does not look at). The
+    factor, 2^32 over the golden ratio, is odd, so that no two k share a seed, and large, so that they keep away from
+    run + epoch, the seeds of the batches. Some microseconds; `fork_rng` and `torch.manual_seed` take a hundred.
+    """
+    generators = [torch.default_generator]
+    if device.type == "cuda":
+        generators.append(torch.cuda.default_generators[device.index])
+    states = [generator.get_state() for generator in generators]
+
+    def reseed(k: int) -> None:
+        for generator in generators:
+            generator.manual_seed((run + (k + 1) * 2654435769) % 2**32)
+
+    try:
+        yield reseed
+    finally:
+        for generator, state in zip(generators, states, strict=True):
+            generator.set_state(state)
+
+
+@contextlib.contextmanager
 def _weights(model: nn.Module, averaged: dict[str, Tensor] | None):
     """The model at rest with the averaged weights, for the time of a measurement."""
     model.eval()
@@ -439,7 +387,7 @@ def _restore(state, settings, model, optimizer, averaged, generator, history) ->
         part, _, rest = key.partition(".")
         if part in parts:
             parts[part][rest] = tensor
-    if unlike := _differences(parts["model"], model.state_dict()):
+    if unlike := differences(parts["model"], model.state_dict()):
         raise ValueError(f"the run to be resumed had another model ({unlike}); give that one, or start anew")
     model.load_state_dict(parts["model"])
     for k in averaged or {}:

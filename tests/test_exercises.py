@@ -10,14 +10,15 @@ import warnings
 
 import numpy as np
 import pytest
+import test_exercises_vae
 import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from gencourse.exercises import autoregression, core, start
+from gencourse.exercises import autoregression, core, start, vae
 from gencourse.exercises.core import Exercise, Verdict
 
-EXERCISES = {name: thing for module in (start, autoregression) for name, thing in vars(module).items()
+EXERCISES = {name: thing for module in (start, autoregression, vae) for name, thing in vars(module).items()
              if isinstance(thing, Exercise)}
 MISTAKES = [pytest.param(exercise, mistake, id=f"{name}: {mistake.name}")
             for name, exercise in EXERCISES.items() for mistake in exercise.mistakes]
@@ -311,6 +312,9 @@ def dilations_for_context__running(context, kernel_size=2):
     return out
 
 
+for fn in test_exercises_vae.RIGHT:
+    right(fn)
+
 ANSWERS = [pytest.param(EXERCISES[name], fn, id=fn.__name__) for name, fns in RIGHT.items() for fn in fns]
 
 
@@ -342,6 +346,15 @@ def two_mistakes(kernel_size, kind):
      "the mean in place of the sum"),
     ("chain_rule_log_prob",
      lambda x, c: sum(math.log(c(x[:t]) if x[t] else 1 - c(x[:t])) for t in range(len(x))[:9]), "differs"),
+    ("chain_rule_log_prob",
+     lambda x, c: torch.stack([c(x[:t]) if x[t] else 1 - c(x[:t]) for t in range(len(x))]).prod().log(),
+     "the product underflows"),
+    ("chain_rule_log_prob",
+     lambda x, c: math.log(math.prod(float(c(x[:t]) if x[t] else 1 - c(x[:t])) for t in range(len(x)))),
+     "the product underflows"),
+    ("chain_rule_log_prob",
+     lambda x, c: torch.stack([c(x[:t]) if x[t] else 1 - c(x[:t]) for t in range(len(x))]).prod(),
+     "no logarithm"),
     ("chain_rule_log_prob", lambda x, c: -2 * sum(math.log(c(x[:t])) for t in range(len(x))),
      "a log-probability above 0"),
     ("bits_per_dimension", lambda nats, n: nats / n / 8, "off by a constant factor"),

@@ -60,7 +60,6 @@ def tone(frequency=1000, seconds=0.5):
 
 
 FIGURES = {
-    "distribution": lambda: plots.distribution(plt.figure().gca(), torch.tensor([0.25, 0.75]), ["0", "1"]),
     "mask": lambda: plots.mask(plt.figure().gca(), causal_mask(5, "A"), "type A"),
     "mu_law": lambda: plots.mu_law(plt.figure().gca()),
     "receptive_field": lambda: plots.receptive_field(plt.figure().gca(), field(), (4, 4)),
@@ -70,7 +69,6 @@ FIGURES = {
     "learning_curves": lambda: plots.learning_curves({"a": history(), "b": history(seconds=20.0)}, "seconds"),
     "spectrograms": lambda: plots.spectrograms({"real": tone(), "generated": tone(500)}),
     "growth": lambda: plots.growth([7, 14, 28], {"cached": [1, 4, 16]}, "image side, pixels"),
-    "patch_statistics": lambda: plots.patch_statistics(digits(20, 1, 9, 9), {"model": digits(30, 1, 9, 9)}, 2),
     "dilations": lambda: plots.dilations([1, 2, 4]),
     "dilations, many": lambda: plots.dilations([2**i for i in range(9)]),
     "image_grid": lambda: plots.image_grid(digits(7, 1, 28, 28), 4),
@@ -110,9 +108,6 @@ WRONG = {
     "a history without steps": lambda: plots.learning_curves({"a": SimpleNamespace(loss=[])}),
     "as many positive numbers": lambda: plots.growth([1, 2], {"a": [1]}, "side"),
     "one number or one for each seed": lambda: plots.nats_bars({"a": float("nan")}),
-    "2 labels for 3": lambda: plots.distribution(plt.figure().gca(), [0.1, 0.2, 0.7], ["a", "b"]),
-    "all zeros and ones": lambda: plots.patch_frequencies(torch.full((1, 1, 4, 4), 7), 2),
-    "expected 1, 2, 3 or 4": lambda: plots.patch_frequencies(digits(1, 1, 8, 8), 5),
     "a waveform has shape (2, 9)": lambda: plots.spectrogram(plt.figure().gca(), torch.zeros(2, 9)),
     "leaves [-1, 1]": lambda: plots.spectrograms({"a": torch.full((99,), float("nan"))}),
     "dilations [0] with": lambda: plots.dilations([0]),
@@ -128,7 +123,8 @@ def test_what_cannot_be_drawn_is_refused_in_words(words):
 
 
 def test_show_puts_one_image_with_its_text_on_the_page_and_closes_the_figure(page):
-    ax = plots.distribution(plt.figure().gca(), [0.5, 0.5])
+    ax = plt.figure().gca()
+    ax.bar([0, 1], [0.5, 0.5])
     plots.show(ax, 'Two bars, "alike" & <equal>.')
     (bundle,) = page
     assert bundle["text/plain"] == 'Two bars, "alike" & <equal>.'
@@ -166,16 +162,6 @@ def test_the_tiles_tell_seen_unseen_future_and_leak_apart_even_in_grey():
     future_seen = field()
     future_seen[7, 7] = 1
     assert cell(plots.field_tiles(future_seen, (4, 4), scale), 7, 7).min() < future.min() - 30
-
-
-def test_patch_frequencies_count_patches():
-    image = torch.tensor([[0, 1, 1], [0, 0, 1]], dtype=torch.uint8).reshape(1, 1, 2, 3)
-    shares = plots.patch_frequencies(image, 2)
-    assert shares[0b0100] == 0.5 and shares[0b1101] == 0.5 and shares.sum() == 1
-    with plt.rc_context():
-        data = digits(20, 1, 9, 9)
-        labels = plots.patch_statistics(data, {"itself": data}, 2).get_legend_handles_labels()[1]
-    assert labels == ["itself: distance 0.000"]
 
 
 def test_growth_finds_the_exponent():
@@ -323,7 +309,9 @@ def test_a_block_too_large_for_a_notebook_is_refused():
 
 
 def test_a_scrubber_takes_figures_and_closes_them(page):
-    axes = [plots.distribution(plt.figure(figsize=(3, 2)).gca(), [p, 1 - p]) for p in (0.1, 0.5, 0.9)]
+    axes = [plt.figure(figsize=(3, 2)).gca() for _ in range(3)]
+    for ax, p in zip(axes, (0.1, 0.5, 0.9)):
+        ax.bar([0, 1], [p, 1 - p])
     widgets.scrubber(axes, [0.1, 0.5, 0.9], alt="A coin.", name="bias")
     data = state(page[0]["text/html"])
     assert data["dials"] == [["bias", ["0.1", "0.5", "0.9"], 0, True]] and len(set(data["pictures"])) == 3

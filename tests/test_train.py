@@ -1,5 +1,6 @@
-"""Laws of training: interrupted is uninterrupted, files are whole or not there, and nothing else is touched."""
+"""Laws of training: interrupted is uninterrupted, and nothing else is touched."""
 
+import contextlib
 import math
 import os
 import signal
@@ -15,9 +16,10 @@ from safetensors.torch import save_file
 from torch import nn
 
 import gencourse.progress
-from gencourse import train
+from gencourse import storage, train
 from gencourse.models import ContextTable, PixelCNN, WaveNet
-from gencourse.train import History, facts, fit, load, native_bfloat16, read_state, save, schedule
+from gencourse.storage import load, read_state, save
+from gencourse.train import History, fit, native_bfloat16, schedule
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -308,14 +310,14 @@ def test_fit_in_another_thread_leaves_signals_alone():
 
 
 def test_ctrl_c_while_the_checkpoint_is_written_waits(tmp_path, monkeypatch):
-    original = train.save_file
+    original = storage.save_file
 
     def interrupted_save(*arguments):
         for _ in range(3):
             signal.raise_signal(signal.SIGINT)
         return original(*arguments)
 
-    monkeypatch.setattr(train, "save_file", interrupted_save)
+    monkeypatch.setattr(storage, "save_file", interrupted_save)
     history = fit(Line(), X, checkpoint=tmp_path / "run", checkpoint_every=4, **SETTINGS)
     assert history.interrupted and len(history.loss) == 4
     assert read_state(tmp_path / "run")["step"] == 4
@@ -346,6 +348,171 @@ def test_only_the_loss_of_a_model_is_called():
     model = Strict()
     history = fit(model, X, steps=3, batch_size=8)
     assert model.calls == 3 and len(history.loss) == 3
+
+
+# -- a loss that draws random numbers --------------------------------------------------------------------------------
+
+
+class Noisy(Line):
+    """As a VAE, it draws in its loss, and without a generator; `drawn` keeps what came."""
+
+    def __init__(self, at_step=None, seed=0):
+        super().__init__(at_step, seed)
+        self.drawn = []
+
+    def loss(self, x, condition=None):
+        e = torch.randn(x.shape)
+        self.drawn.append(e)
+        return super().loss(nn.functional.dropout(x + 0.3 * e, 0.2, self.training), condition)
+
+
+def noisy_measure(model):
+    return measure(model) + torch.randn(()).item()
+
+
+NOISY = dict(SETTINGS, measure=noisy_measure, measure_every=7)
+
+
+@pytest.fixture
+def own_random_state():
+    """A law that is broken must not spoil the next test."""
+    with torch.random.fork_rng(devices=[]):
+        yield
+
+
+with_noise = pytest.mark.usefixtures("own_random_state")
+
+
+def law_noise_resumed():
+    expected = Noisy()
+    whole = fit(expected, X, **NOISY)
+    part = fit(Noisy(ctrl_c_at(9)), X, **NOISY)
+    assert part.interrupted
+    torch.randn(5)  # whatever is drawn in between
+    model = Noisy(seed=1)
+    history = fit(model, X, resume=part, **NOISY)
+    assert history.loss == whole.loss and history.measured == whole.measured
+    assert same_weights(model, expected)
+
+
+def law_noise_from_the_run_alone():
+    runs = []
+    for seed in (1, 2):
+        torch.manual_seed(seed)
+        model = Noisy()
+        runs.append((model, fit(model, X, generator=generator(5), **NOISY)))
+    (model, history), (other, same) = runs
+    assert history.loss == same.loss and history.measured == same.measured and same_weights(model, other)
+
+
+def law_global_state_untouched():
+    def fail(_):
+        torch.randn(3)
+        raise Stop
+
+    state = torch.get_rng_state()
+    fit(Noisy(), X, **NOISY)
+    assert torch.equal(torch.get_rng_state(), state)
+    assert fit(Noisy(ctrl_c_at(3, 3)), X, **NOISY).interrupted
+    for model, changes in ((Noisy(raise_at(3, Stop())), {}), (Noisy(), dict(measure=fail))):
+        with pytest.raises(Stop):
+            fit(model, X, **{**NOISY, **changes})
+    assert torch.equal(torch.get_rng_state(), state)
+
+
+def law_noise_is_new_every_time():
+    """At each step, at each measurement, and in a run with another generator."""
+    drawn = []
+
+    def draw(_):
+        drawn.append(torch.randn(X[:8].shape))
+        return 0
+
+    for seed in (0, 1):
+        model = Noisy()
+        fit(model, X, generator=generator(seed), **dict(SETTINGS, measure=draw, measure_every=1))
+        drawn += model.drawn
+    assert len(drawn) == 120 == len({e[0, 0].item() for e in drawn})
+
+
+NOISE = [law_noise_resumed, law_noise_from_the_run_alone, law_global_state_untouched, law_noise_is_new_every_time]
+
+
+@with_noise
+@pytest.mark.parametrize("law", NOISE, ids=lambda law: law.__name__)
+def test_noise_in_the_loss(law):
+    law()
+
+
+@with_noise
+def test_noise_in_the_loss_through_many_interruptions_and_a_file(tmp_path):
+    expected = Noisy()
+    whole = fit(expected, X, **NOISY)
+    for attempt in range(15):
+        model = Noisy(ctrl_c_at(3), seed=min(attempt, 1))
+        history = fit(model, X, checkpoint=tmp_path / "run", **NOISY)
+        if not history.interrupted:
+            break
+    assert attempt > 5 and history.loss == whole.loss and history.measured == whole.measured
+    assert same_weights(model, expected)
+
+
+@with_noise
+def test_noise_in_the_loss_takes_nothing_from_the_generator_and_measuring_nothing_from_the_noise():
+    models, generators = (Line(), Noisy(), Noisy()), [generator(3) for _ in range(3)]
+    for model, random, settings in zip(models, generators, (SETTINGS, SETTINGS, NOISY)):
+        fit(model, X, generator=random, **settings)
+    assert all(torch.equal(random.get_state(), generators[0].get_state()) for random in generators)
+    assert same_weights(models[1], models[2])
+
+
+@contextlib.contextmanager
+def nothing_is_borrowed(run, device):
+    yield lambda k: None
+
+
+@contextlib.contextmanager
+def nothing_is_given_back(run, device):
+    yield lambda k: torch.default_generator.manual_seed(run + k)
+
+
+def borrowed(seed, once=False):
+    """Given back in the end, but seeded otherwise: with `seed(run, k)`."""
+
+    @contextlib.contextmanager
+    def randomness(run, device):
+        with torch.random.fork_rng(devices=[]):
+            torch.default_generator.manual_seed(seed(run, 0))
+            yield lambda k: None if once else torch.default_generator.manual_seed(seed(run, k))
+
+    return randomness
+
+
+SEEDS = {
+    "never": nothing_is_borrowed,
+    "and not given back": nothing_is_given_back,
+    "once": borrowed(lambda run, k: run, once=True),
+    "the same at every step": borrowed(lambda run, k: run),
+    "the same at a step and the measurement before it": borrowed(lambda run, k: run + k // 2),
+    "the same in every run": borrowed(lambda run, k: k),
+    "with bits that a seed does not have": borrowed(lambda run, k: (run << 32) + k),
+}
+FOUND = [
+    ("never", law_noise_resumed), ("never", law_noise_from_the_run_alone), ("never", law_global_state_untouched),
+    ("and not given back", law_global_state_untouched), ("once", law_noise_resumed),
+    ("the same at every step", law_noise_is_new_every_time),
+    ("the same at a step and the measurement before it", law_noise_is_new_every_time),
+    ("the same in every run", law_noise_is_new_every_time),
+    ("with bits that a seed does not have", law_noise_is_new_every_time),
+]  # fmt: skip
+
+
+@with_noise
+@pytest.mark.parametrize("seeded, law", FOUND)
+def test_wrong_noise_is_found(seeded, law, monkeypatch):
+    monkeypatch.setattr(train, "_global_randomness", SEEDS[seeded])
+    with pytest.raises(AssertionError):
+        law()
 
 
 # -- what fit does ---------------------------------------------------------------------------------------------------
@@ -513,101 +680,17 @@ def test_a_loss_that_is_no_number_stops_the_run_and_spoils_nothing(what, tmp_pat
                                                                        **dict(SETTINGS, average=0.0)).loss  # fmt: skip
 
 
-# -- files -------------------------------------------------------------------------------------------------------------
+# -- checkpoints -------------------------------------------------------------------------------------------------------
 
 
-def test_save_and_load_come_round(tmp_path):
-    model, other = Line(), Line(seed=1)
-    path = tmp_path / "new" / "weights.safetensors"
-    save(model, path, steps=3, text="½ µ", nested={"a": [1, 2.5, None]})
-    assert load(other, path) == facts(path) == {"steps": 3, "text": "½ µ", "nested": {"a": [1, 2.5, None]}}
-    assert same_weights(model, other)
-    assert os.listdir(path.parent) == [path.name]
-    save(other, path)
-    assert facts(path) == {}
-
-
-def test_channels_last_weights_come_round(tmp_path):
-    model = PixelCNN((1, 4, 4), n_blocks=1, channels=4).to(memory_format=torch.channels_last)
-    other = PixelCNN((1, 4, 4), n_blocks=1, channels=4)
-    save(model, tmp_path / "w")
-    load(other, tmp_path / "w")
-    assert same_weights(model, other)
-
-
-def test_the_weights_of_another_model_are_refused(tmp_path):
-    save(Line(), tmp_path / "w")
-    wide = Line()
-    wide.weight = nn.Parameter(torch.zeros(5, 4))
-    before = wide.weight.clone()
-    with pytest.raises(ValueError, match=r"w holds the weights of another model \(weight: \(3, 4\) .*\(5, 4\) in the"):
-        load(wide, tmp_path / "w")
-    more = Line()
-    more.extra = nn.Parameter(torch.zeros(1))
-    with pytest.raises(ValueError, match=r"another model \(missing \['extra'\]"):
-        load(more, tmp_path / "w")
-    with pytest.raises(ValueError, match="another model .*unknown"):
-        load(nn.Linear(4, 3, bias=False), tmp_path / "w")
-    assert torch.equal(wide.weight, before)
-
-
-def damage(path, how):
-    content = path.read_bytes()
-    path.write_bytes({"empty": b"", "cut": content[: len(content) // 2], "header": content[:20], "noise": b"\xff" * 300,
-                      "text": b"no weights at all"}[how])  # fmt: skip
-
-
-@pytest.mark.parametrize("how", ["empty", "cut", "header", "noise", "text"])
-def test_damaged_files_are_named(how, tmp_path):
-    path = tmp_path / "w.safetensors"
-    save(Line(), path, steps=1)
-    damage(path, how)
-    model, before = Line(seed=1), Line(seed=1)
-    for read in (lambda: load(model, path), lambda: facts(path)):
-        with pytest.raises(ValueError, match=r"w\.safetensors is damaged .*git checkout"):
-            read()
+def test_a_damaged_checkpoint_is_named(tmp_path):
     run = tmp_path / "run.safetensors"
     fit(Line(), X, checkpoint=run, **SETTINGS)
-    damage(run, how)
+    run.write_bytes(run.read_bytes()[:1000])
+    model = Line(seed=1)
     with pytest.raises(ValueError, match=r"run\.safetensors is damaged .*deleted and started anew"):
         fit(model, X, checkpoint=run, **SETTINGS)
-    assert same_weights(model, before)
-
-
-def test_a_missing_file_is_named(tmp_path):
-    for read in (lambda: load(Line(), tmp_path / "w"), lambda: facts(tmp_path / "w"), lambda: facts(tmp_path)):
-        with pytest.raises(FileNotFoundError, match=r"is not there; .*git checkout"):
-            read()
-    assert read_state(tmp_path / "w") is None and read_state(None) is None
-
-
-def test_facts_must_be_json(tmp_path):
-    with pytest.raises(TypeError):
-        save(Line(), tmp_path / "w", tensor=torch.zeros(1))
-    assert os.listdir(tmp_path) == []
-
-
-@pytest.mark.parametrize("function", ["save_file", "os.replace", "os.fsync"])
-@pytest.mark.parametrize("error", [OSError("no space left"), KeyboardInterrupt()], ids=["full", "interrupt"])
-def test_files_are_written_whole_or_not_at_all(function, error, tmp_path, monkeypatch):
-    path = tmp_path / "w"
-    save(Line(), path, steps=1)
-    content = path.read_bytes()
-
-    def fail(tensors, name=None, *_):
-        if function == "save_file":
-            Path(name).write_bytes(content[:50])
-        raise error
-
-    with monkeypatch.context() as patch:
-        owner, name = (os, function[3:]) if function.startswith("os") else (train, function)
-        patch.setattr(owner, name, fail)
-        with pytest.raises(type(error)):
-            save(Line(seed=1), path)
-        with pytest.raises(type(error)):
-            save(Line(seed=1), tmp_path / "other")
-    assert path.read_bytes() == content
-    assert os.listdir(tmp_path) == ["w"], "something was left lying about"
+    assert model.calls == 0 and same_weights(model, Line(seed=1))
 
 
 def test_wrong_checkpoints_are_refused(tmp_path):

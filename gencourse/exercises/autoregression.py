@@ -78,17 +78,7 @@ chain_rule_log_prob.mistake(
     "zeros and ones swapped", "x[t] == 1", "x[t] == 0",
     "`conditional` gives the probability of a 1; your answer uses it for the zeros.")
 chain_rule_log_prob.mistake(
-    "the product underflows",
-    "    log_prob = 0.0\n"
-    "    for t in range(len(x)):\n"
-    "        p = conditional(x[:t])\n"
-    "        log_prob += math.log(p if x[t] == 1 else 1 - p)\n"
-    "    return log_prob",
-    "    prob = torch.ones(())\n"
-    "    for t in range(len(x)):\n"
-    "        p = conditional(x[:t])\n"
-    "        prob = prob * (p if x[t] == 1 else 1 - p)\n"
-    "    return prob.log()",
+    "the product underflows", "return log_prob", "return torch.tensor(log_prob).exp().log()",
     "Short sequences come out right, long ones do not: a product of so many probabilities is too small for "
     "a floating-point number and becomes 0. Take the logarithm of each factor, then add.")
 chain_rule_log_prob.mistake(
@@ -130,17 +120,7 @@ chain_rule_log_prob.mistake(
     "the prefix is reversed", "conditional(x[:t])", "conditional(x[:t].flip(0))",
     "The prefix is handed over back to front: its first value must come first.")
 chain_rule_log_prob.mistake(
-    "no logarithm",
-    "    log_prob = 0.0\n"
-    "    for t in range(len(x)):\n"
-    "        p = conditional(x[:t])\n"
-    "        log_prob += math.log(p if x[t] == 1 else 1 - p)\n"
-    "    return log_prob",
-    "    prob = torch.ones(())\n"
-    "    for t in range(len(x)):\n"
-    "        p = conditional(x[:t])\n"
-    "        prob = prob * (p if x[t] == 1 else 1 - p)\n"
-    "    return prob",
+    "no logarithm", "return log_prob", "return math.exp(log_prob)",
     "This is the probability itself; its logarithm is asked for.")
 
 

@@ -130,7 +130,7 @@ class Autoregressive(nn.Module):
         flat = x.view(n, -1)  # (n, D), raster order
         noise = torch.rand(flat.shape, generator=generator, device=device)
         positions = range(flat.shape[1])
-        with torch.autocast(device.type, enabled=False):
+        with torch.inference_mode(), torch.autocast(device.type, enabled=False):  # the least bookkeeping an operation
             if cached:
                 step = self._stepper(n, condition)
                 for i in progress(positions) if progress else positions:

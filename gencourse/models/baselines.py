@@ -44,8 +44,9 @@ class ContextTable(Autoregressive):
         return self
 
     def logits(self, x: Tensor, condition: Tensor | None = None) -> Tensor:
+        """As `Autoregressive.logits`, but of level indices only: a table has no gradient."""
+        self.check_levels(x)
         self.check_condition(condition, len(x))
-        self._check_shape(x)
         table = torch.log(self.counts + 0.5)  # half a count more everywhere, so that nothing is impossible
         context = self._context(x)  # (B, D)
         logits = table[torch.arange(context.shape[1], device=x.device), context]  # (B, D, levels)

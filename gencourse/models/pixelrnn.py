@@ -21,7 +21,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from .base import Autoregressive, check_image_shape, positive_integer
-from .causal import MaskedConv2d, odd
+from .causal import MaskedConv2d, RowCache, odd
 
 
 class PixelRNN(Autoregressive):
@@ -75,8 +75,9 @@ class PixelRNN(Autoregressive):
         )
 
     def logits(self, x: Tensor, condition: Tensor | None = None) -> Tensor:
+        encoded = self.encode(x)
         self.check_condition(condition, len(x))
-        h = self.first(F.pad(self.encode(x), (0, self.blank)))  # (B, 2h, H, W + blank)
+        h = self.first(F.pad(encoded, (0, self.blank)))  # (B, 2h, H, W + blank)
         h = h.permute(2, 3, 0, 1).contiguous()  # (H, W + blank, B, 2h)
         if condition is not None:
             h = h + self.class_bias(condition.long()).to(h.dtype)
@@ -89,8 +90,8 @@ class PixelRNN(Autoregressive):
         self.check_condition(condition, n)
         width, position = self.event_shape[2], -1
         bias = 0 if condition is None else self.class_bias(condition.long())  # (n, 2h)
-        first = FirstStep(self.first, n, width + self.blank, bias)
-        parts = [first] + [layer.stepper(n) for layer in self.layers]
+        first = RowCache(self.first, n, width + self.blank)
+        layers = [layer.stepper(n) for layer in self.layers]
         _, hidden, _, out = self.head
         w1, b1, w2, b2 = hidden.weight.T.contiguous(), hidden.bias, out.weight.T.contiguous(), out.bias
         scale = 2 / (self.levels - 1)
@@ -99,19 +100,19 @@ class PixelRNN(Autoregressive):
             nonlocal position
             position += 1
             column = position % width
-            if previous is not None:
-                first.write((column - 1) % width, previous * scale - 1)
-                if column == 0:
-                    if self.blank:
-                        advance(width)
-                    for part in parts:
-                        part.finish_row()
-            return torch.addmm(b2, torch.addmm(b1, advance(column).relu_(), w1).relu_(), w2)
+            value = None if previous is None else previous[:, None] * scale - 1  # (n, 1)
+            if column == 0 and value is not None:
+                if self.blank:
+                    advance(width, value)
+                    value = torch.zeros_like(value)
+                for layer in layers:
+                    layer.finish_row()
+            return torch.addmm(b2, torch.addmm(b1, advance(column, value).relu_(), w1).relu_(), w2)
 
-        def advance(column: int) -> Tensor:
-            h = None
-            for part in parts:
-                h = part(column, h)
+        def advance(column: int, value: Tensor | None) -> Tensor:
+            h = first(column, value) + bias
+            for layer in layers:
+                h = layer(column, h)
             return h  # (n, 2h)
 
         return step
@@ -192,33 +193,6 @@ class DiagonalBiLSTM(nn.Module):
 
 
 KINDS = {"row": RowLSTM, "diagonal": DiagonalBiLSTM}
-
-
-class FirstStep:
-    """The first convolution, one position at a time: the rows above once a row, then the pixels before."""
-
-    def __init__(self, conv: MaskedConv2d, n: int, width: int, bias: Tensor | float):
-        self.conv, self.bias, self.reach = conv, bias, conv.kernel_size[1] // 2
-        weight = conv.masked_weight()  # (2h, 1, reach + 1, first_kernel)
-        self.weight_above, self.weight_left = weight[:, :, :-1], weight[:, 0, -1, : self.reach].T.contiguous()
-        self.image = weight.new_zeros(n, self.reach + 1, self.reach + width)  # present row last
-        self._read_above()
-
-    def write(self, column: int, value: Tensor) -> None:
-        self.image[:, -1, self.reach + column] = value
-
-    def finish_row(self) -> None:
-        self.image = F.pad(self.image[:, 1:], (0, 0, 0, 1))
-        self._read_above()
-
-    def _read_above(self) -> None:
-        rows = F.pad(self.image[:, None, :-1], (0, self.reach))
-        above = F.conv2d(rows, self.weight_above, self.conv.bias)[:, :, 0]  # (n, 2h, W)
-        self.above = above.permute(2, 0, 1) + self.bias  # (W, n, 2h)
-
-    def __call__(self, column: int, _) -> Tensor:
-        before = self.image[:, -1, column : column + self.reach]  # (n, reach)
-        return torch.addmm(self.above[column], before, self.weight_left)
 
 
 class RowStep:

@@ -1,0 +1,440 @@
+"""Variational autoencoders: a mixture of infinitely many components, one for every code z.
+
+    P(x) = ∫ P(x|z) P(z) dz,    z ~ N(0, I),    x|z ~ the decoder's distribution.
+
+The integral has no closed form. An encoder q(z|x) = N(m, exp(log_var)) makes a lower bound of it that can be climbed,
+
+    log P(x) ≥ ELBO = E_q[log P(x|z)] − KL(q(z|x) ‖ P(z)),    log P(x) − ELBO = KL(q(z|x) ‖ P(z|x))
+
+(Kingma and Welling, arXiv:1312.6114, section 2.2), and with several draws a tighter one (Burda et al., arXiv:1509.00519).
+"""
+
+import math
+from collections.abc import Sequence
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+from torch.distributions import Bernoulli, Distribution, MultivariateNormal, Normal, kl_divergence
+
+from .base import article, positive_integer
+
+LIKELIHOODS = ("bernoulli", "gaussian")
+BODIES = ("dense", "convolutional")
+
+
+class LatentVariableModel(nn.Module):
+    """What every model with a Gaussian code promises: bounds of log P(x), draws, the KL of each dimension.
+
+    A subclass gives `encode(x)`, the Normal distribution q(z|x), and `decode(z)`, the distribution P(x|z).
+
+    Args:
+        event_shape: shape of one example. latent: number of dimensions of the code.
+        likelihood: "bernoulli" for binary data, "gaussian" for real-valued data.
+        beta, free_bits, n_samples: what `loss` minimises, see there.
+    """
+
+    def __init__(self, event_shape, latent, likelihood, beta=1.0, free_bits=0.0, n_samples=1):
+        super().__init__()
+        if not isinstance(event_shape, Sequence) or isinstance(event_shape, str) or not event_shape:
+            raise TypeError(f"event_shape is {event_shape!r}; give a tuple such as (1, 28, 28) or (2,)")
+        if likelihood not in LIKELIHOODS:
+            raise ValueError(f"likelihood is {likelihood!r}; expected one of {LIKELIHOODS}")
+        self.event_shape = tuple(positive_integer("event_shape", size) for size in event_shape)
+        self.latent = positive_integer("latent", latent)
+        self.likelihood = likelihood
+        self.beta, self.free_bits = _not_negative("beta", beta), _not_negative("free_bits", free_bits)
+        self.n_samples = positive_integer("n_samples", n_samples)
+        if self.n_samples > 1 and (self.beta, self.free_bits) != (1, 0):
+            raise ValueError(f"n_samples is {n_samples}: the importance-weighted bound knows no beta or free_bits")
+
+    # -- what a subclass gives ---------------------------------------------------------------------------
+
+    def encode(self, x: Tensor) -> Normal:
+        """q(z|x) with mean m and variance exp(log_var): (B, *event_shape) -> Normal of (B, latent)."""
+        raise NotImplementedError
+
+    def decode(self, z: Tensor) -> Distribution:
+        """P(x|z), every pixel given the code independent of the others: (…, latent) -> (…, *event_shape)."""
+        raise NotImplementedError
+
+    # -- what all of them share --------------------------------------------------------------------------
+
+    @property
+    def prior(self) -> Normal:
+        """P(z) = N(0, I), one dimension at a time."""
+        return Normal(*torch.tensor([0.0, 1.0], device=self._device), validate_args=False)
+
+    @property
+    def _device(self) -> torch.device:
+        return next(self.parameters()).device
+
+    def elbo(self, x: Tensor, beta: float = 1.0, free_bits: float = 0.0, generator=None) -> Tensor:
+        """Evidence lower bound with one draw of z for each x, E_q[log P(x|z)] − β·KL(q(z|x) ‖ P(z)).
+
+        Args:
+            x: (B, *event_shape), zeros and ones for a Bernoulli decoder, floating-point numbers for a Gaussian one.
+            beta: weight of the KL (Higgins et al. 2017); a bound of log P(x) from beta ≥ 1 on.
+            free_bits: nats that each dimension may use without being charged, KL_j -> max(KL_j, free_bits), for each
+                example by itself (Kingma et al., arXiv:1606.04934, appendix C.8, take the mean of the batch).
+
+        Returns:
+            (B,) nats, summed over pixels and over code dimensions.
+
+        Raises:
+            TypeError, ValueError: data that the decoder cannot produce, a negative beta or free_bits.
+        """
+        beta, free_bits = _not_negative("beta", beta), _not_negative("free_bits", free_bits)
+        x = self.check_data(x)
+        q = self.encode(x)
+        z = reparameterise(q.mean, q.stddev, generator)  # (B, latent)
+        log_px_z = _per_example(self.decode(z).log_prob(x), 1)
+        kl = kl_divergence(q, self.prior).clamp(min=free_bits).sum(1)
+        return log_px_z - beta * kl
+
+    def importance_bound(self, x: Tensor, n_samples: int = 5000, generator=None, chunk: int = 5000) -> Tensor:
+        """log of the mean of n importance weights P(x|z)P(z)/q(z|x): rises to log P(x) with n (arXiv:1509.00519, eq. 8).
+
+        Args:
+            chunk: pairs of an example and a draw that are decoded at a time; memory, not the value, depends on it.
+
+        Returns:
+            (B,) nats: for n_samples = 1 the ELBO, with the KL drawn instead of computed.
+        """
+        n_samples, chunk = positive_integer("n_samples", n_samples), positive_integer("chunk", chunk)
+        x = self.check_data(x)
+        if not torch.is_grad_enabled() and len(x) > 1 and len(x) * n_samples > chunk:
+            rows = max(1, chunk // n_samples)
+            return torch.cat([self.importance_bound(x[i : i + rows], n_samples, generator, chunk)
+                              for i in range(0, len(x), rows)])  # fmt: skip
+        q = self.encode(x)
+        parts, draws_at_once = [], max(1, chunk // len(x))
+        for start in range(0, n_samples, draws_at_once):
+            size = (min(draws_at_once, n_samples - start),)
+            z = reparameterise(q.mean.expand(size + q.mean.shape), q.stddev, generator)  # (S, B, latent)
+            log_px_z = _per_example(self.decode(z).log_prob(x), 2)  # (S, B)
+            log_pz, log_qz = self.prior.log_prob(z).sum(2), q.log_prob(z).sum(2)
+            parts.append(torch.logsumexp(log_px_z + log_pz - log_qz, 0))
+        return torch.logsumexp(torch.stack(parts), 0) - math.log(n_samples)
+
+    def loss(self, x: Tensor) -> Tensor:
+        """−ELBO with the model's `beta` and `free_bits`, or −importance bound if `n_samples` > 1: mean nats per example."""
+        if self.n_samples > 1:
+            return -self.importance_bound(x, self.n_samples).mean()
+        return -self.elbo(x, self.beta, self.free_bits).mean()
+
+    @torch.no_grad()
+    def sample(self, n: int, generator: torch.Generator | None = None) -> Tensor:
+        """Draw a code, then an event: (n, *event_shape), uint8 from a Bernoulli decoder, float32 from a Gaussian one."""
+        n = positive_integer("n", n, least=0)
+        z = torch.randn(n, self.latent, generator=generator, device=self._device)
+        return self.draw(z, generator)
+
+    @torch.no_grad()
+    def draw(self, z: Tensor, generator: torch.Generator | None = None) -> Tensor:
+        """Draw an event for each code: (n, latent) -> (n, *event_shape)."""
+        p = self.decode(z)
+        if self.likelihood == "bernoulli":
+            return (torch.rand(p.mean.shape, generator=generator, device=z.device) < p.mean).to(torch.uint8)
+        return reparameterise(p.mean, p.stddev.expand_as(p.mean), generator)
+
+    @torch.no_grad()
+    def log_mixture(self, x: Tensor, codes: Tensor, log_weights: Tensor, chunk: int = 2048) -> Tensor:
+        """log Σ_k w_k P(x|z_k): the model with its integral over z replaced by a finite mixture.
+
+        Args:
+            x: (B, *event_shape). codes: (K, latent). log_weights: (K,), logarithms that sum to one as weights do.
+
+        Returns:
+            (B,) nats.
+        """
+        x = self.check_data(x)
+        if codes.dim() != 2 or log_weights.shape != codes.shape[:1]:
+            shapes = f"codes {tuple(codes.shape)} and log_weights {tuple(log_weights.shape)}"
+            raise ValueError(f"{shapes}; expected (K, {self.latent}) and (K,)")
+        parts = []
+        for i in range(0, len(codes), chunk):
+            log_px_z = _all_pairs(self.decode(codes[i : i + chunk]), x)  # (B, K)
+            parts.append(torch.logsumexp(log_px_z + log_weights[i : i + chunk], 1))
+        return torch.logsumexp(torch.stack(parts), 0)
+
+    @torch.no_grad()
+    def kl_per_dimension(self, x: Tensor) -> Tensor:
+        """KL(q(z_j|x) ‖ N(0, 1)) of every code dimension, averaged over the examples: (latent,) nats."""
+        return kl_divergence(self.encode(self.check_data(x)), self.prior).mean(0)
+
+    @torch.no_grad()
+    def active_units(self, x: Tensor, threshold: float = 0.01) -> Tensor:
+        """Dimensions whose mean m_j(x) moves with x: variance over x above 0.01 (arXiv:1509.00519, section 5.2).
+
+        Returns:
+            (latent,) bool.
+        """
+        if len(x) < 2:
+            raise ValueError(f"x has {len(x)} example; a variance over examples needs two at least")
+        return self.encode(self.check_data(x)).mean.var(0) > threshold
+
+    def check_data(self, x: Tensor) -> Tensor:
+        """x as float32, or an error if the decoder's distribution cannot produce it."""
+        if not isinstance(x, Tensor):
+            raise TypeError(f"x is {article(x)}; expected a torch.Tensor of shape (B, *{self.event_shape})")
+        if x.dim() == 0 or tuple(x.shape[1:]) != self.event_shape:
+            raise ValueError(f"x has shape {tuple(x.shape)}; this {type(self).__name__} models event_shape "
+                             f"{self.event_shape}, so x must be (batch, {', '.join(map(str, self.event_shape))})")
+        if len(x) == 0:
+            raise ValueError("x is an empty batch; expected at least one example")
+        if self.likelihood == "bernoulli":
+            if not ((x == 0) | (x == 1)).all():
+                low, high = x.min().item(), x.max().item()
+                raise ValueError(f"x has values from {low:g} to {high:g}; a Bernoulli decoder draws zeros and ones: "
+                                 "binarise the images first (data.binarise), or take likelihood=\"gaussian\"")
+        elif not x.is_floating_point():
+            raise TypeError(f"x has dtype {x.dtype}; a Gaussian decoder draws real numbers: give float32, "
+                            "grey levels for instance as x.float() / 255")
+        elif not torch.isfinite(x).all():
+            raise ValueError("x holds NaN or infinite values; expected finite numbers")
+        return x.float()
+
+    def check_codes(self, z: Tensor) -> None:
+        """Raise unless z is (…, latent)."""
+        if not isinstance(z, Tensor) or not z.is_floating_point():
+            kind = z.dtype if isinstance(z, Tensor) else article(z)
+            raise TypeError(f"z is {kind}; expected a floating-point tensor of codes (…, {self.latent})")
+        if z.dim() == 0 or z.shape[-1] != self.latent:
+            raise ValueError(f"z has shape {tuple(z.shape)}; the codes of this model have {self.latent} dimensions")
+
+
+class VAE(LatentVariableModel):
+    """Encoder and decoder are networks; both give distributions of `torch.distributions`.
+
+    Args:
+        event_shape: such as (1, 28, 28) or (2,). latent: dimensions of the code.
+        likelihood: "bernoulli" (zeros and ones) or "gaussian" (real numbers).
+        hidden: widths of the layers between, encoder first; the decoder has them in reverse.
+        body: "dense", or "convolutional" for (C, H, W) with H and W divisible by 4: two convolutions of stride 2 come
+            before the dense layers of the encoder, and two transposed ones after those of the decoder.
+        channels: of the first convolution; the second has twice as many.
+        sigma: standard deviation of a Gaussian decoder: a positive number; "learned", one for all pixels; or
+            "predicted" by the decoder for every pixel and code, at least exp(−4).
+        beta, free_bits: of the ELBO that `loss` minimises. n_samples: draws of the bound that `loss` minimises, more
+            than one for an importance-weighted autoencoder.
+
+    The default is the model of Burda et al., arXiv:1509.00519, section 5, with another activation.
+    """
+
+    def __init__(self, event_shape=(1, 28, 28), latent=50, likelihood="bernoulli", hidden=(200, 200), body="dense",
+                 channels=32, sigma=1.0, beta=1.0, free_bits=0.0, n_samples=1):  # fmt: skip
+        super().__init__(event_shape, latent, likelihood, beta, free_bits, n_samples)
+        parts = 2 if likelihood == "gaussian" and sigma == "predicted" else 1
+        self.encoder, self.decoder = _networks(self.event_shape, 2 * latent, latent, parts, hidden, body, channels)
+        self.sigma = sigma
+        if likelihood == "gaussian" and sigma not in ("learned", "predicted"):
+            if isinstance(sigma, (str, bool)) or not sigma > 0:
+                raise ValueError(f'sigma is {sigma!r}; expected a positive number, "learned" or "predicted"')
+        if likelihood == "gaussian" and sigma == "learned":
+            self.log_sigma = nn.Parameter(torch.zeros(()))
+
+    def encode(self, x: Tensor) -> Normal:
+        mean, log_var = self.encoder(self.check_data(x)).float().chunk(2, -1)  # (B, latent) each
+        return Normal(mean, (log_var / 2).exp(), validate_args=False)
+
+    def decode(self, z: Tensor) -> Distribution:
+        self.check_codes(z)
+        out = _unflatten(self.decoder(z.flatten(0, -2)), z.shape[:-1], self.event_shape)
+        if self.likelihood == "bernoulli":
+            return Bernoulli(logits=out[0], validate_args=False)
+        if self.sigma == "predicted":
+            return Normal(out[0], out[1].clamp(min=-4).exp(), validate_args=False)
+        sigma = self.log_sigma.exp() if self.sigma == "learned" else torch.as_tensor(self.sigma, device=z.device)
+        return Normal(out[0], sigma, validate_args=False)
+
+
+class Autoencoder(nn.Module):
+    """The same two networks without noise: the code is a point, nothing says which codes are likely.
+
+    No distribution over x, hence no `log_prob`, `elbo` or `sample`. Arguments as for `VAE`.
+    """
+
+    def __init__(self, event_shape=(1, 28, 28), latent=50, likelihood="bernoulli", hidden=(200, 200), body="dense",
+                 channels=32):  # fmt: skip
+        super().__init__()
+        # a VAE that is never asked for noise lends its checks and its decoder
+        self.vae = VAE(event_shape, latent, likelihood, hidden, body, channels)
+        self.event_shape, self.latent = self.vae.event_shape, self.vae.latent
+
+    def encode(self, x: Tensor) -> Tensor:
+        """(B, *event_shape) -> codes (B, latent)."""
+        return self.vae.encode(x).mean
+
+    def decode(self, z: Tensor) -> Distribution:
+        """Codes (…, latent) -> distribution of (…, *event_shape)."""
+        return self.vae.decode(z)
+
+    def loss(self, x: Tensor) -> Tensor:
+        """−log P(x | code of x), nats per example: no bound of log P(x)."""
+        x = self.vae.check_data(x)
+        return -_per_example(self.decode(self.encode(x)).log_prob(x), 1).mean()
+
+
+class LinearGaussianVAE(LatentVariableModel):
+    """The VAE that can be solved: x|z ~ N(Wz + b, σ²I), q(z|x) = N(V(x − b), diag(exp(log_var))).
+
+    P(x) = N(b, WWᵀ + σ²I) is probabilistic PCA (Tipping and Bishop 1999); the posterior is Gaussian as well, so that
+    bound, gap and optimum are known.
+
+    Args:
+        n_features: dimensions of x. latent: dimensions of z, fewer than n_features.
+    """
+
+    def __init__(self, n_features: int, latent: int):
+        super().__init__((positive_integer("n_features", n_features),), latent, "gaussian")
+        if self.latent >= n_features:
+            raise ValueError(f"latent is {latent}; expected fewer than n_features = {n_features}")
+        self.W = nn.Parameter(torch.randn(n_features, latent) / latent**0.5)
+        self.b = nn.Parameter(torch.zeros(n_features))
+        self.log_sigma = nn.Parameter(torch.zeros(()))
+        self.V = nn.Parameter(torch.randn(latent, n_features) / n_features**0.5)
+        self.log_var = nn.Parameter(torch.zeros(latent))
+
+    def encode(self, x: Tensor) -> Normal:
+        mean = (x - self.b) @ self.V.T
+        return Normal(mean, (self.log_var / 2).exp().expand_as(mean), validate_args=False)
+
+    def decode(self, z: Tensor) -> Normal:
+        self.check_codes(z)
+        return Normal(z @ self.W.T + self.b, self.log_sigma.exp(), validate_args=False)
+
+    def exact_elbo(self, x: Tensor) -> Tensor:
+        """The ELBO with the expectation over z taken in closed form: (B, D) -> (B,) nats."""
+        x = self.check_data(x)
+        q = self.encode(x)
+        log_px_m = self.decode(q.mean).log_prob(x).sum(1)
+        spread = (self.W.square() * q.variance[:, None]).sum((1, 2)) / (2 * (2 * self.log_sigma).exp())
+        return log_px_m - spread - kl_divergence(q, self.prior).sum(1)
+
+    def log_prob(self, x: Tensor) -> Tensor:
+        """log N(x; b, WWᵀ + σ²I), exact: (B, D) -> (B,) nats."""
+        x = self.check_data(x)
+        covariance = self.W @ self.W.T + (2 * self.log_sigma).exp() * torch.eye(len(self.b), device=x.device)
+        return MultivariateNormal(self.b, covariance).log_prob(x)
+
+    def posterior(self, x: Tensor) -> MultivariateNormal:
+        """P(z|x) = N(M⁻¹Wᵀ(x − b), σ²M⁻¹) with M = WᵀW + σ²I: (B, D) -> a distribution of (B, latent)."""
+        x = self.check_data(x)
+        variance = (2 * self.log_sigma).exp()
+        precision = (self.W.T @ self.W) / variance + torch.eye(self.latent, device=x.device)
+        mean = torch.linalg.solve(precision, self.W.T @ (x - self.b).T / variance).T
+        return MultivariateNormal(mean, precision_matrix=precision)
+
+    @torch.no_grad()
+    def set_optimum(self, x: Tensor) -> None:
+        """Set all parameters to the best for x, in closed form: probabilistic PCA and its exact posterior.
+
+        W has orthogonal columns there, so that the true posterior is diagonal and the bound is tight
+        (Lucas et al., arXiv:1911.02469, section 4).
+        """
+        x = self.check_data(x)
+        if len(x) <= self.latent:
+            raise ValueError(f"x has {len(x)} examples; {self.latent} code dimensions need more")
+        mean = x.mean(0)
+        covariance = (x - mean).double().T @ (x - mean).double() / len(x)
+        values, vectors = torch.linalg.eigh(covariance)  # ascending
+        variance = values[: -self.latent].mean().clamp(min=1e-12)
+        kept = (values[-self.latent :] - variance).clamp(min=0)
+        self.b.copy_(mean)
+        self.log_sigma.copy_(variance.log() / 2)
+        self.W.copy_(vectors[:, -self.latent :] * kept.sqrt())
+        self.set_posterior()
+
+    @torch.no_grad()
+    def set_posterior(self) -> None:
+        """Set the encoder to the best that a diagonal q can do for the present decoder."""
+        variance = (2 * self.log_sigma).exp()
+        precision = (self.W.T @ self.W) / variance + torch.eye(self.latent, device=self.W.device)
+        self.V.copy_(torch.linalg.solve(precision, self.W.T / variance))
+        self.log_var.copy_(-precision.diagonal().log())
+
+
+def reparameterise(mean: Tensor, std: Tensor, generator: torch.Generator | None = None) -> Tensor:
+    """c = std·e + m with e ~ N(0, I): a draw from N(m, std²) that gradients pass through (arXiv:1312.6114, 2.4).
+
+    With log_var for the logarithm of the variance, std = exp(log_var / 2).
+    """
+    e = torch.randn(mean.shape, generator=generator, device=mean.device, dtype=mean.dtype)
+    return std * e + mean
+
+
+# -- networks ----------------------------------------------------------------------------------------------------
+
+
+def _networks(event_shape, encoded, latent, parts, hidden, body, channels) -> tuple[nn.Module, nn.Module]:
+    """Encoder (B, *event_shape) -> (B, encoded) and decoder (B, latent) -> (B, parts · C, …)."""
+    if not isinstance(hidden, Sequence):
+        raise TypeError(f"hidden is {hidden!r}; expected a tuple of widths such as (200, 200)")
+    widths = [positive_integer("hidden", width) for width in hidden]
+    if body not in BODIES:
+        raise ValueError(f"body is {body!r}; expected one of {BODIES}")
+    if body == "dense":
+        size = math.prod(event_shape)
+        encoder = nn.Sequential(_Scale(), nn.Flatten(), *_dense([size, *widths, encoded]))
+        return encoder, nn.Sequential(*_dense([latent, *widths[::-1], parts * size]))
+    if len(event_shape) != 3 or event_shape[1] % 4 or event_shape[2] % 4:
+        raise ValueError(f"event_shape is {event_shape}; a convolutional body takes (C, H, W), H and W divisible by 4")
+    first, second = positive_integer("channels", channels), 2 * channels
+    height, width = event_shape[1] // 4, event_shape[2] // 4
+    size = second * height * width
+    encoder = nn.Sequential(
+        _Scale(),
+        nn.Conv2d(event_shape[0], first, 4, stride=2, padding=1), nn.SiLU(),  # (B, first, H/2, W/2)
+        nn.Conv2d(first, second, 4, stride=2, padding=1), nn.SiLU(),  # (B, second, H/4, W/4)
+        nn.Flatten(), *_dense([size, *widths, encoded]),
+    )  # fmt: skip
+    decoder = nn.Sequential(
+        *_dense([latent, *widths[::-1], size]), nn.SiLU(), nn.Unflatten(1, (second, height, width)),
+        nn.ConvTranspose2d(second, first, 4, stride=2, padding=1), nn.SiLU(),
+        nn.ConvTranspose2d(first, parts * event_shape[0], 4, stride=2, padding=1),
+    )  # fmt: skip
+    return encoder, decoder
+
+
+def _dense(sizes: Sequence[int]) -> list[nn.Module]:
+    layers = []
+    for inputs, outputs in zip(sizes, sizes[1:]):
+        layers += [nn.Linear(inputs, outputs), nn.SiLU()]
+    return layers[:-1]
+
+
+class _Scale(nn.Module):
+    """Zeros and ones to -1 and 1, so that an empty pixel speaks as loudly as one with ink."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        return 2 * x - 1
+
+
+def _unflatten(out: Tensor, batch: tuple[int, ...], event_shape: tuple[int, ...]) -> Tensor:
+    """(ΠB, parts · event) -> (parts, *batch, *event_shape), float32."""
+    parts = out.numel() // (math.prod(batch) * math.prod(event_shape)) if out.numel() else 1
+    return out.float().view(-1, parts, *event_shape).transpose(0, 1).reshape(parts, *batch, *event_shape)
+
+
+def _per_example(log_prob: Tensor, batch_dims: int) -> Tensor:
+    """Sum over the event: (…, *event_shape) -> (…), nats."""
+    return log_prob.flatten(batch_dims).sum(batch_dims)
+
+
+def _all_pairs(p: Distribution, x: Tensor) -> Tensor:
+    """log P(x_i|z_k) for every pair, without the (B, K, D) array: -> (B, K) nats."""
+    x = x.flatten(1)
+    if isinstance(p, Bernoulli):  # log p = x·logit − log(1 + exp(logit)), summed over pixels
+        logits = p.logits.flatten(1)
+        return x @ logits.T - F.softplus(logits).sum(1)
+    mean, std = p.mean.flatten(1), p.stddev.expand_as(p.mean).flatten(1)
+    a = std.square().reciprocal()  # (x − µ)²/σ² = x²a − 2xµa + µ²a
+    square = x.square() @ a.T - 2 * x @ (mean * a).T + (mean.square() * a).sum(1)
+    return -0.5 * square - std.log().sum(1) - 0.5 * math.log(2 * math.pi) * x.shape[1]
+
+
+def _not_negative(name: str, value: float) -> float:
+    if isinstance(value, bool) or not isinstance(value, (int, float)) or not 0 <= value < math.inf:
+        raise ValueError(f"{name} is {value!r}; expected a number of at least 0")
+    return float(value)

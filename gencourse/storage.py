@@ -1,0 +1,75 @@
+"""Weights, and the states of runs, in files: safetensors, which hold numbers and no code, whole or not at all."""
+
+import json
+from pathlib import Path
+
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+from torch import Tensor, nn
+
+from ._files import write_whole
+
+
+def save(model: nn.Module, path: str | Path, **facts) -> None:
+    """Write the weights to a safetensors file, whole or not at all, with facts (anything JSON can hold) beside them."""
+    _write(path, model.state_dict(), {"facts": json.dumps(facts)})
+
+
+def load(model: nn.Module, path: str | Path) -> dict:
+    """Read weights that `save` wrote into a model of the same sizes; returns the facts.
+
+    Raises:
+        FileNotFoundError: no such file. ValueError: damaged, or the weights of another model.
+    """
+    tensors, metadata = _read(path)
+    if unlike := differences(tensors, model.state_dict()):
+        raise ValueError(f"{path} holds the weights of another model ({unlike}); build it with `facts(path)`")
+    model.load_state_dict(tensors)
+    return json.loads(metadata.get("facts", "{}"))
+
+
+def facts(path: str | Path) -> dict:
+    """The facts that `save` wrote beside the weights, without reading these."""
+    return json.loads(_read(path, tensors=False)[1].get("facts", "{}"))
+
+
+def read_state(path: str | Path | None) -> dict | None:
+    """The state of a run, or None if there is no such file yet."""
+    if path is None or not Path(path).exists():
+        return None
+    tensors, metadata = _read(path)
+    if "run" not in metadata:
+        raise ValueError(f"{path} is no state of a run (weights alone?); give another name as checkpoint=")
+    return {"tensors": tensors, **json.loads(metadata["run"])}
+
+
+def write_state(path: str | Path, state: dict) -> None:
+    """Write the state of a run, whole or not at all."""
+    _write(path, state["tensors"], {"run": json.dumps({k: v for k, v in state.items() if k != "tensors"})})
+
+
+def differences(tensors: dict[str, Tensor], own: dict[str, Tensor]) -> str:
+    """What keeps the tensors of a file from being those of a model; empty if nothing does."""
+    missing, extra = sorted(own.keys() - tensors.keys()), sorted(tensors.keys() - own.keys())
+    unlike = sorted(k for k in own.keys() & tensors.keys() if own[k].shape != tensors[k].shape)
+    shapes = [f"{k}: {tuple(tensors[k].shape)} in the file, {tuple(own[k].shape)} in the model" for k in unlike]
+    words = [f"missing {missing[:3]}"] * bool(missing) + [f"unknown {extra[:3]}"] * bool(extra) + shapes[:3]
+    return "; ".join(words)
+
+
+def _write(path: str | Path, tensors: dict[str, Tensor], metadata: dict[str, str]) -> None:
+    with write_whole(path) as part:
+        save_file({k: v.detach().cpu().contiguous() for k, v in tensors.items()}, part, metadata)
+
+
+def _read(path: str | Path, tensors: bool = True) -> tuple[dict[str, Tensor], dict[str, str]]:
+    if not Path(path).is_file():
+        raise FileNotFoundError(f"{path} is not there; files of the repository come back with `git checkout -- {path}`")
+    try:
+        with safe_open(str(path), framework="pt") as file:
+            return {k: file.get_tensor(k) for k in file.keys()} if tensors else {}, file.metadata() or {}
+    except SafetensorError as error:
+        raise ValueError(
+            f"{path} is damaged ({error}); files of the repository come back with `git checkout -- {path}`, "
+            "a run's checkpoint has to be deleted and started anew"
+        ) from None
