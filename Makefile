@@ -63,4 +63,6 @@ $(READY): pyproject.toml constraints.txt
 	@echo "Setting up .venv (once; some minutes)"
 	@$(PY) -c 'import pip, sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || "$(PYTHON)" -m venv --clear .venv
 	$(PY) -m pip install $(PIP_FLAGS) -c constraints.txt -e ".[test]"
+	@# no question about fetching news from the network
+	@$(PY) -m jupyterlab.labextensions disable --level=sys_prefix "@jupyterlab/apputils-extension:announcements" 2>/dev/null
 	@pwd -P > $(READY)

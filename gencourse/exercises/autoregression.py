@@ -844,8 +844,8 @@ mu_law_encode.mistake(
     "Soft and loud are told apart, but not above and below zero: the sign of x is lost.")
 mu_law_encode.mistake(
     "not squeezed", "torch.sign(x) * torch.log1p(mu * x.abs()) / math.log1p(mu)", "x",
-    "The levels are spaced evenly: nothing is squeezed. Soft sounds get as few levels as if they were not "
-    "there.")
+    "The levels are spaced evenly: nothing is squeezed. Soft sounds get no more of them than "
+    "loud ones, and most samples are soft.")
 mu_law_encode.mistake(
     "the absolute value is missing", "x.abs()", "x",
     "Negative samples come out wrong: the logarithm of 1 + µx does not exist there. It takes |x|, and the "
