@@ -146,7 +146,7 @@ def growth():
 
     plots.use_style()
     figure, axes = plt.subplots(1, 2, figsize=(12, 4.5), layout="constrained")
-    sides, lengths = (8, 12, 16, 24, 32), (500, 1000, 2000, 4000, 8000)
+    sides, lengths = (12, 16, 24, 32, 48), (2000, 4000, 8000, 16000, 32000)
     images, sounds = {"textbook": [], "cached": []}, {"textbook": [], "cached": []}
     for side in sides:
         model = PixelCNN((1, side, side), n_blocks=5, channels=32)
@@ -157,7 +157,7 @@ def growth():
     model = WaveNet((8000,), dilations=2 * [2**i for i in range(9)])
     with torch.no_grad():
         for length in lengths:
-            sounds["cached"].append(seconds(lambda length=length: model.sample(1, length=length)))
+            sounds["cached"].append(seconds(lambda length=length: model.sample(1, length=length), 1))
             sounds["textbook"].append(one_pass(model, length // 2) * length)  # the mean pass is half as long
     xlabel = "pixels in the image (16 images, PixelCNN of 5 blocks)"
     plots.growth([s * s for s in sides], images, xlabel=xlabel, ax=axes[0])
