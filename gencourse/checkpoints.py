@@ -76,7 +76,8 @@ def train(name: str, effort: float = 1.0, folder: str | Path = "build/runs") -> 
         load_weights(model, path(recipe["start"]))
     arguments = dict(recipe["fit"], name=name, checkpoint=Path(folder) / f"{name}.run.safetensors")
     arguments["steps"] = max(1, round(arguments["steps"] * effort))
-    x, condition, prepare, measure = _sounds(model) if recipe["model"] is WaveNet else _images(recipe["model"] is VAE)
+    of_sound, bounded = recipe["model"] is WaveNet, recipe["model"] is VAE
+    x, condition, prepare, measure = _sounds(model) if of_sound else _images(bounded)
     history = fit(
         model, x, condition=condition, prepare=prepare,
         measure=lambda model: measure(model, "validation"), measure_every=max(1, arguments["steps"] // 10), **arguments,
@@ -100,7 +101,7 @@ def _build(name: str) -> torch.nn.Module:
 
 def _images(bounded: bool):
     def measure(model, split):
-        """Nats per image, pixels drawn once with seed 0; of a VAE the importance bound (5,000 samples on the test set)."""
+        """Nats per image, pixels drawn once with seed 0; of a VAE the bound (by 5,000 samples on the test set)."""
         x = data.binarise(data.mnist(split)[0], torch.Generator().manual_seed(0))
         if bounded:
             return -metrics.importance_bound(model, x, 5000 if split == "test" else 100).mean().item()

@@ -113,3 +113,90 @@ def jensen_shannon(p: Tensor, q: Tensor) -> float:
     """½ KL(p ‖ m) + ½ KL(q ‖ m) with m = (p + q)/2, in nats, between 0 and log 2, of two (K,) distributions."""
     m = (p + q) / 2
     return (0.5 * (torch.xlogy(p, p / m).nan_to_num() + torch.xlogy(q, q / m).nan_to_num()).sum()).item()
+
+
+# Codes of a latent-variable model --------------------------------------------------------------------------------
+
+
+def share_in_holes(draws: Tensor, codes: Tensor, held_out: Tensor, quantile: float = 0.99) -> float:
+    """Share of drawn codes that lie farther from every known code than unseen codes do: in a hole.
+
+    "Farther" is beyond the given quantile of the distances of `held_out` codes to their nearest in `codes`, so that
+    draws from the law of the codes themselves score 1 - quantile.
+
+    Args:
+        draws: (S, latent). codes: (N, latent), of the training data. held_out: (M, latent), of other data.
+    """
+    for name, z in dict(draws=draws, codes=codes, held_out=held_out).items():
+        if z.dim() != 2 or z.shape[1] != codes.shape[-1] or not len(z):
+            raise ValueError(f"{name} has shape {tuple(z.shape)}; expected (N, latent), one width for all three")
+    if not 0 < quantile < 1:
+        raise ValueError(f"quantile is {quantile}; expected a number between 0 and 1")
+
+    def nearest(z):
+        return torch.cat([torch.cdist(part, codes).amin(1) for part in z.split(500)])
+
+    return (nearest(draws) > nearest(held_out).quantile(quantile)).float().mean().item()
+
+
+def kl_to_standard_normal(z: Tensor) -> float:
+    """KL(N(m, C) ‖ N(0, I)) of the mean m and the covariance C of codes: (N, latent) -> nats.
+
+    ½ (tr C + mᵀm − latent − log det C). No law with that mean and covariance has a smaller one, so it is a lower
+    bound of the KL of the law that the codes come from.
+    """
+    if z.dim() != 2 or len(z) <= z.shape[1]:
+        raise ValueError(f"z has shape {tuple(z.shape)}; expected (N, latent), more codes than dimensions")
+    mean, covariance = z.double().mean(0), torch.cov(z.double().T).view(z.shape[1], z.shape[1])
+    return (0.5 * (covariance.trace() + mean @ mean - z.shape[1] - torch.logdet(covariance))).item()
+
+
+def mutual_information(a: Tensor, b: Tensor, bins: int = 20) -> float:
+    """How much a tells about b, (N,) each: Σ p(a, b) log p(a, b) / (p(a) p(b)) over a table of counts, in nats.
+
+    Real numbers are cut into `bins` equally full intervals; integers are classes. Counts overestimate it, by about
+    (rows − 1)(columns − 1) / 2N: for the floor shuffle one of the two.
+    """
+    if a.dim() != 1 or a.shape != b.shape or len(a) < 2:
+        raise ValueError(f"a has shape {tuple(a.shape)}, b {tuple(b.shape)}; expected (N,) both, N at least 2")
+    if bins < 2:
+        raise ValueError(f"bins is {bins}; expected at least 2")
+
+    def classes(v):
+        if v.is_floating_point():
+            v = torch.bucketize(v, v.quantile(torch.linspace(0, 1, bins + 1).to(v)[1:-1]))
+        return v.unique(return_inverse=True)[1]
+
+    i, j = classes(a), classes(b)
+    width = int(j.max()) + 1
+    joint = torch.bincount(i * width + j, minlength=(int(i.max()) + 1) * width).view(-1, width).double() / len(a)
+    independent = joint.sum(1, keepdim=True) * joint.sum(0)
+    return torch.xlogy(joint, joint / independent).nan_to_num().sum().item()
+
+
+def slant(images: Tensor) -> Tensor:
+    """How far strokes lean to the right, as pixels to the right for each pixel up: (N, 1, H, W) -> (N,).
+
+    From the second moments of the ink: −µ₁₁ / µ₀₂, the shear that would set the image upright.
+    """
+    ink, y, x = _moments(images)
+    return -(ink * x * y).sum((1, 2)) / (ink * y.square()).sum((1, 2)).clamp(min=1e-9)
+
+
+def thickness(images: Tensor) -> Tensor:
+    """Width of the strokes in pixels, about: twice the ink over the length of its outline, (N, 1, H, W) -> (N,)."""
+    ink = _moments(images)[0]
+    page = torch.nn.functional.pad(ink, (1, 1, 1, 1))
+    down, right = page.diff(dim=1)[:, :, :-1], page.diff(dim=2)[:, :-1]
+    return 2 * ink.sum((1, 2)) / (down.square() + right.square()).sqrt().sum((1, 2)).clamp(min=1e-9)
+
+
+def _moments(images: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """Ink in [0, 1], (N, H, W), and the place of each pixel seen from its centre of mass: rows, columns."""
+    if images.dim() != 4 or images.shape[1] != 1 or not len(images):
+        raise ValueError(f"images have shape {tuple(images.shape)}; expected (N, 1, H, W)")
+    ink = images[:, 0].float()
+    ink = ink / 255 if images.dtype == torch.uint8 and images.max() > 1 else ink
+    mass = ink.sum((1, 2)).clamp(min=1e-9)[:, None, None]
+    y, x = torch.arange(ink.shape[1]).to(ink)[None, :, None], torch.arange(ink.shape[2]).to(ink)[None, None]
+    return ink, y - (ink * y).sum((1, 2), True) / mass, x - (ink * x).sum((1, 2), True) / mass

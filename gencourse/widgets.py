@@ -269,6 +269,80 @@ def field_legend() -> str:
     return f'<div style="font-size:90%">{" ".join(swatches)}</div>'
 
 
+def code_walker(
+    tiles,
+    first: Sequence[float],
+    second: Sequence[float],
+    *,
+    alt: str,
+    names: tuple[str, str] = ("z₁", "z₂"),
+    start: tuple[int, int] | None = None,
+    scale: int = 6,
+    limit: int = LIMIT,
+) -> None:
+    """A map of a code of two numbers to walk on, and the image at the place. Arguments: those of `code_walker_html`."""
+    block = code_walker_html(tiles, first, second, alt=alt, names=names, start=start, scale=scale, limit=limit)
+    display({"text/html": block, "text/plain": alt}, raw=True)
+
+
+def code_walker_html(
+    tiles,
+    first: Sequence[float],
+    second: Sequence[float],
+    *,
+    alt: str,
+    names: tuple[str, str] = ("z₁", "z₂"),
+    start: tuple[int, int] | None = None,
+    scale: int = 6,
+    limit: int = LIMIT,
+) -> str:
+    """HTML: a map of what a decoder makes of each code, two sliders, and the image at the place, enlarged.
+
+    The place moves with the sliders, or with the pointer on the map. All images are one picture, 16 greys deep.
+
+    Args:
+        tiles: (rows, columns, H, W) in [0, 1], ink; `tiles[i, j]` is decoded from (first[j], second[i]).
+        first, second: the two numbers of the code, ascending: columns from the left, rows from below.
+        names: of the two numbers. start: (row, column) of the place shown first; by default the middle.
+        scale: how much larger the image is shown. limit: largest size of the block, in characters.
+
+    Raises:
+        ValueError: shapes that do not fit, values outside [0, 1], a place outside the map, a block too large.
+    """
+    tiles, first, second = array(tiles).astype(float), [float(v) for v in first], [float(v) for v in second]
+    if tiles.ndim != 4 or tiles.shape[:2] != (len(second), len(first)) or not tiles.size:
+        raise ValueError(f"tiles have shape {tiles.shape}; expected ({len(second)}, {len(first)}, H, W), one a code")
+    if not ((tiles >= 0) & (tiles <= 1)).all():
+        raise ValueError(f"tiles have values from {tiles.min():g} to {tiles.max():g}; expected 0 (paper) to 1 (ink)")
+    if sorted(first) != first or sorted(second) != second:
+        raise ValueError("the codes of the map are not ascending; sort first and second, and the tiles with them")
+    rows, columns, height, width = tiles.shape
+    start = (rows // 2, columns // 2) if start is None else tuple(start)
+    if len(start) != 2 or not (0 <= start[0] < rows and 0 <= start[1] < columns):
+        raise ValueError(f"start is {start}; expected a row below {rows} and a column below {columns}")
+    page = tiles[::-1].transpose(0, 2, 1, 3).reshape(rows * height, columns * width)  # the last row comes first
+    picture = png(np.rint((1 - page) * 15) / 15)
+    label = html.escape(alt)
+    state = {
+        "names": list(names), "values": [[f"{v:.2f}" for v in first], [f"{v:.2f}" for v in second]],
+        "at": [start[1], start[0]], "alt": alt,
+    }  # fmt: skip
+    data = json.dumps(state, separators=(",", ":")).replace("<", "\\u003c")
+    name = f"walker-{next(_count)}-{hashlib.sha256(data.encode() + picture).hexdigest()[:8]}"
+    large = f"width:{width * scale}px;height:{height * scale}px;display:none;border:1px solid #777"
+    block = (
+        f'<div id="{name}" role="group" aria-label="{label}" style="{STYLE}"><div data-part="dials"></div>'
+        f'<div style="display:flex;flex-wrap:wrap;gap:1em;align-items:flex-start">'
+        f'<div data-part="map" style="position:relative;line-height:0;touch-action:none">'
+        f'{image_html(picture, alt, columns * width, " draggable=false")}</div>'
+        f'<div data-part="here" role="img" style="{large}"></div></div></div>\n'
+        f"<script>{WALKER.replace('NAME', name).replace('DATA', data)}</script>"
+    )
+    if len(block) > limit:
+        raise ValueError(f"the block has {len(block):,} characters, more than {limit:,}: give fewer or smaller tiles")
+    return block
+
+
 # Sound ----------------------------------------------------------------------------------------------------
 
 
@@ -395,6 +469,77 @@ SCRIPT = """
     }
     const hint = data.dials.length > 1 ? "Move the dials." : "Move the slider.";
     make("span", "font-size:90%;opacity:.8", place, hint);
+  }
+})();
+"""
+
+# As SCRIPT: it builds what moves. The image at the place is cut out of the one picture there is.
+WALKER = """
+(() => {
+  const data = DATA;
+  for (const root of document.querySelectorAll('[id="NAME"]')) {
+    if (root.dataset.ready) continue;
+    root.dataset.ready = "yes";
+    root.setAttribute("data-lm-suppress-shortcuts", "true");
+    const part = (name) => root.querySelector('[data-part="' + name + '"]');
+    const map = part("map"), here = part("here"), place = part("dials"), picture = map.querySelector("img");
+    const count = data.values.map((v) => v.length), at = data.at.slice(), inputs = [], shown = [];
+    const make = (tag, style, into, text) => {
+      const node = document.createElement(tag);
+      node.style.cssText = style;
+      if (text) node.textContent = text;
+      into.append(node);
+      return node;
+    };
+    const frame = make("div", "position:absolute;box-sizing:border-box;border:3px solid #D55E00;" +
+      "outline:1px solid #fff;pointer-events:none", map);
+    frame.style.width = 100 / count[0] + "%";
+    frame.style.height = 100 / count[1] + "%";
+    Object.assign(here.style, {display: "block", backgroundImage: "url(" + picture.src + ")",
+      backgroundSize: 100 * count[0] + "% " + 100 * count[1] + "%", imageRendering: "pixelated"});
+    const show = () => {
+      const from = [at[0], count[1] - 1 - at[1]];
+      frame.style.left = 100 * from[0] / count[0] + "%";
+      frame.style.top = 100 * from[1] / count[1] + "%";
+      here.style.backgroundPosition = from.map((k, i) => 100 * k / Math.max(1, count[i] - 1) + "%").join(" ");
+      const words = data.names.map((n, i) => n + " = " + data.values[i][at[i]]).join(", ");
+      here.setAttribute("aria-label", "the image at " + words);
+      inputs.forEach((input, i) => {
+        input.value = at[i];
+        shown[i].textContent = data.values[i][at[i]];
+        input.setAttribute("aria-valuetext", data.values[i][at[i]]);
+      });
+    };
+    data.names.forEach((name, i) => {
+      const row = make("label", "display:inline-flex;align-items:center;gap:.6em;margin:0 1em .3em 0", place);
+      make("span", "", row, name);
+      const input = make("input", "width:180px;accent-color:#0072B2", row);
+      Object.assign(input, {type: "range", min: 0, max: count[i] - 1, step: 1, value: at[i]});
+      input.setAttribute("aria-label", name);
+      inputs.push(input);
+      shown.push(make("b", "font-variant-numeric:tabular-nums;min-width:6ch", row));
+      input.addEventListener("input", () => { at[i] = +input.value; show(); });
+      for (const kind of ["keydown", "pointerdown", "touchstart"])
+        input.addEventListener(kind, (event) => event.stopPropagation(), {passive: true});
+    });
+    make("span", "font-size:90%;opacity:.8", place, "Move the dials, or walk on the map.");
+    const walk = (event) => {
+      if (event.pointerType !== "mouse" || event.type === "pointerdown" || event.buttons) {
+        const box = map.getBoundingClientRect();
+        const share = [(event.clientX - box.left) / box.width, (event.clientY - box.top) / box.height];
+        share.forEach((s, i) => { at[i] = Math.max(0, Math.min(count[i] - 1, Math.floor(s * count[i]))); });
+        at[1] = count[1] - 1 - at[1];
+        show();
+      }
+    };
+    map.addEventListener("pointerdown", (event) => {
+      event.stopPropagation();
+      map.setPointerCapture(event.pointerId);
+      walk(event);
+    });
+    map.addEventListener("pointermove", walk);
+    map.style.cursor = "crosshair";
+    show();
   }
 })();
 """

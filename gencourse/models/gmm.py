@@ -18,7 +18,7 @@ from torch import Tensor, nn
 from .base import article, positive_integer
 
 COVARIANCES, STARTS = ("full", "diagonal", "spherical"), ("kmeans++", "random", "present")
-CHUNK = 2**19  # numbers in a temporary array: 4 MiB, which a processor's cache holds
+CHUNK = 2**18  # numbers in a temporary array: 2 MiB, which a processor's cache holds
 DEAD = 1e-8  # examples: what explains less than that has no mean of its own any more
 ROUNDING = 1e-14  # the share of a variance that may be nothing but float64's rounding
 LARGEST = 1e100  # of the values in x, so that squared distances stay finite
@@ -225,7 +225,7 @@ class GMM(nn.Module):
         """log P(x_n) = log Σ_m P(m) P(x_n|m), and r_nm = P(m|x_n) = P(m) P(x_n|m) / P(x_n): (n,) and (n, K)."""
         log_joint = self._log_joint(x)
         log_p = log_joint.logsumexp(1)
-        return log_p, (log_joint - log_p[:, None]).exp()
+        return log_p, log_joint.sub_(log_p[:, None]).exp_()
 
     def _m_step(self, x: Tensor, log_p: Tensor, r: Tensor) -> list[str]:
         """Weights, means and covariances of the examples, each counted by its responsibility; returns the notes.
@@ -233,16 +233,16 @@ class GMM(nn.Module):
         n_m = Σ_n r_nm;  P(m) = n_m / n;  μ_m = Σ_n r_nm x_n / n_m;  Σ_m = Σ_n r_nm (x_n - μ_m)(x_n - μ_m)ᵀ / n_m
         """
         n_m = r.sum(0)  # (K,)
-        share = r / n_m.clamp(min=DEAD)  # (n, K)
-        means = share.T @ x  # (K, D)
+        divisor = n_m.clamp(min=DEAD)[:, None]
+        means = r.T @ x / divisor  # (K, D)
         if self.covariance == "full":
             covariances = x.new_zeros(*means.shape, self.n_features)
-            for x_some, share_some in zip(x.split(self._rows), share.split(self._rows)):
-                deviation = (x_some - means[:, None]).mul_(share_some.T.sqrt()[:, :, None])  # (K, rows, D)
+            for x_some, r_some in zip(x.split(self._rows), r.split(self._rows)):
+                deviation = (x_some - means[:, None]).mul_((r_some.T / divisor).sqrt()[:, :, None])  # (K, rows, D)
                 covariances.baddbmm_(deviation.mT, deviation)
             size = covariances.diagonal(dim1=1, dim2=2)
         else:  # E[x²] - E[x]², about the mean of the data: a large offset would cost all digits
-            size = share.T @ (x - x.mean(0)).square()
+            size = r.T @ (x - x.mean(0)).square() / divisor
             covariances = size - (means - x.mean(0)).square()
             if self.covariance == "spherical":
                 covariances, size = covariances.mean(1), size.mean(1)
@@ -315,12 +315,13 @@ class GMM(nn.Module):
         squared = x.new_empty(len(x), self.n_components)  # now: pieces between the chunks would scatter the memory
         for i in range(0, len(x), self._rows):
             squared[i : i + self._rows] = distance(x[i : i + self._rows] - centre)
-        return self.weights.log() - root.log().sum(1) - self.n_features / 2 * math.log(2 * math.pi) - squared / 2
+        constant = self.weights.log() - root.log().sum(1) - self.n_features / 2 * math.log(2 * math.pi)
+        return squared.mul_(-0.5).add_(constant)
 
     @property
     def _rows(self) -> int:
         """Examples in a chunk, of each of which K·D numbers are held."""
-        return max(128, CHUNK // self.means.numel())  # fewer would read the matrices more often than it pays
+        return max(64, CHUNK // self.means.numel())  # fewer would read the matrices more often than it pays
 
     def _of_variances(self, variances: Tensor) -> Tensor:
         """Covariances of this model's kind: variances (·, D) -> (·, D, D), (·, D) or (·,)."""

@@ -6,7 +6,8 @@ The integral has no closed form. An encoder q(z|x) = N(m, exp(log_var)) makes a 
 
     log P(x) ≥ ELBO = E_q[log P(x|z)] − KL(q(z|x) ‖ P(z)),    log P(x) − ELBO = KL(q(z|x) ‖ P(z|x))
 
-(Kingma and Welling, arXiv:1312.6114, section 2.2), and with several draws a tighter one (Burda et al., arXiv:1509.00519).
+(Kingma and Welling, arXiv:1312.6114, section 2.2), and with several draws a tighter one (Burda et al.,
+arXiv:1509.00519).
 """
 
 import math
@@ -93,7 +94,7 @@ class LatentVariableModel(nn.Module):
         return log_px_z - beta * kl
 
     def importance_bound(self, x: Tensor, n_samples: int = 5000, generator=None, chunk: int = 5000) -> Tensor:
-        """log of the mean of n importance weights P(x|z)P(z)/q(z|x): rises to log P(x) with n (arXiv:1509.00519, eq. 8).
+        """log of the mean of n weights P(x|z)P(z)/q(z|x): rises to log P(x) with n (arXiv:1509.00519, eq. 8).
 
         Args:
             chunk: pairs of an example and a draw that are decoded at a time; memory, not the value, depends on it.
@@ -118,14 +119,14 @@ class LatentVariableModel(nn.Module):
         return torch.logsumexp(torch.stack(parts), 0) - math.log(n_samples)
 
     def loss(self, x: Tensor) -> Tensor:
-        """−ELBO with the model's `beta` and `free_bits`, or −importance bound if `n_samples` > 1: mean nats per example."""
+        """−ELBO with the model's `beta` and `free_bits`; −importance bound if `n_samples` > 1. Mean nats an example."""
         if self.n_samples > 1:
             return -self.importance_bound(x, self.n_samples).mean()
         return -self.elbo(x, self.beta, self.free_bits).mean()
 
     @torch.no_grad()
     def sample(self, n: int, generator: torch.Generator | None = None) -> Tensor:
-        """Draw a code, then an event: (n, *event_shape), uint8 from a Bernoulli decoder, float32 from a Gaussian one."""
+        """Draw a code, then an event: (n, *event_shape), uint8 (Bernoulli decoder) or float32 (Gaussian)."""
         n = positive_integer("n", n, least=0)
         z = torch.randn(n, self.latent, generator=generator, device=self._device)
         return self.draw(z, generator)
