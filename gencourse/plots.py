@@ -13,11 +13,12 @@ from collections.abc import Mapping, Sequence
 
 import matplotlib.pyplot as plt
 import numpy as np
+import torch
 from IPython.display import display
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
-from matplotlib.patches import Patch
+from matplotlib.patches import Ellipse, Patch
 from PIL import Image
 
 BLUE, VERMILLION, GREEN, ORANGE, PURPLE, SKY, BLACK = COLOURS = (
@@ -423,6 +424,87 @@ def dilations(
     ax.spines["left"].set_visible(False)
     ax.tick_params(axis="y", length=0)
     return figure
+
+
+# Mixtures -------------------------------------------------------------------------------------------------
+
+
+def mixture(ax: Axes, x, weights, means, covariances, shares=None, title: str = "") -> Axes:
+    """Points (N, 2) and the components of a mixture, each with its number at its mean.
+
+    An ellipse of one standard deviation is drawn in full, the thicker the larger the weight, one of two dashed.
+
+    weights: (K,). means: (K, 2). covariances: (K, 2, 2), variances (K, 2), or one variance a component (K,).
+    shares: (N, K) responsibilities: colours are mixed by them, the marker is that of the largest. Else points are grey.
+    """
+    x, weights, means = (_array(values).astype(float) for values in (x, weights, means))
+    covariances = _array(covariances).astype(float)
+    k = len(means)
+    if x.ndim != 2 or x.shape[1] != 2 or means.shape != (k, 2) or weights.shape != (k,):
+        raise ValueError(f"x {x.shape}, weights {weights.shape}, means {means.shape}; expected (N, 2), (K,), (K, 2)")
+    if covariances.shape not in ((k, 2, 2), (k, 2), (k,)):
+        raise ValueError(f"covariances have shape {covariances.shape}; expected ({k}, 2, 2), ({k}, 2) or ({k},)")
+    if covariances.ndim < 3:
+        covariances = covariances.reshape(k, -1)[..., None] * np.eye(2)
+    if shares is None:
+        ax.plot(*x.T, "o", color="0.6", markersize=3, zorder=1)
+    else:
+        _shared_points(ax, x, _array(shares).astype(float), k)
+    for i, (weight, mean, covariance) in enumerate(zip(weights, means, covariances, strict=True)):
+        variances, axes = np.linalg.eigh(covariance)
+        angle = math.degrees(math.atan2(axes[1, 1], axes[0, 1]))
+        for n, line in ((1, "-"), (2, "--")):
+            height, width = 2 * n * np.sqrt(variances.clip(min=0))
+            ax.add_patch(Ellipse(mean, width, height, angle=angle, fill=False, edgecolor="black", linestyle=line,
+                                 linewidth=0.8 + 3 * weight if n == 1 else 0.8, zorder=3))  # fmt: skip
+        box = dict(boxstyle="circle,pad=0.15", facecolor="white", edgecolor=COLOURS[i % len(COLOURS)], linewidth=2)
+        ax.text(*mean, str(i + 1), ha="center", va="center", fontsize=12, bbox=box, zorder=4, clip_on=True)
+    ax.set(xlabel="$x_1$", ylabel="$x_2$", title=title)
+    return ax
+
+
+def _shared_points(ax: Axes, x: np.ndarray, shares: np.ndarray, k: int) -> None:
+    if shares.shape != (len(x), k):
+        raise ValueError(f"shares have shape {shares.shape}; expected ({len(x)}, {k}), a row for each point")
+    steps = np.rint(shares * 6) / 6  # few shades make a small file
+    colours = (steps / steps.sum(1, keepdims=True)) @ np.array([_rgb(COLOURS[i % len(COLOURS)]) for i in range(k)])
+    first = shares.argmax(1)
+    for i in range(k):
+        ax.scatter(*x[first == i].T, c=colours[first == i], s=14, marker=MARKERS[i % len(MARKERS)], linewidths=0)
+
+
+def heat_maps(maps: Mapping[str, object], extent: Sequence[float], points=None, ax: Axes | None = None) -> Figure:
+    """Densities over the plane side by side, each from 0 to its own highest value.
+
+    maps: {title: (H, W) values, bottom row first, or a function of (N, 2) float64 points}. extent: (left, right, bottom,
+    top). points: (N, 2), drawn over each. ax: to draw a single map into.
+    """
+    if not maps or (ax is not None and len(maps) > 1):
+        raise ValueError(f"maps has {len(maps)} entries; expected {{title: values or function}}, one if ax is given")
+    left, right, bottom, top = extent
+    height = min(3.2, 9.6 / len(maps)) * (top - bottom) / (right - left) + 0.9
+    figure, axes = (ax.figure, [ax]) if ax is not None else plt.subplots(
+        1, len(maps), figsize=(min(3.3 * len(maps) + 0.6, 10.2), height), squeeze=False, sharey=True)  # fmt: skip
+    for place, (name, values) in zip(np.ravel(axes), maps.items(), strict=True):
+        values = _on_the_plane(values, extent) if callable(values) else _array(values).astype(float)
+        if values.ndim != 2:
+            raise ValueError(f"{name!r} has shape {values.shape}; expected (H, W), or a function of (N, 2) points")
+        shades = plt.get_cmap("viridis", 24)  # more of them would only make the file large
+        place.imshow(values, origin="lower", extent=tuple(extent), cmap=shades, vmin=0, interpolation="nearest")
+        if points is not None:
+            place.plot(*_array(points).T, ".", color="white", markersize=2.5, alpha=0.8)
+        place.set(title=name, xlabel="$x_1$", ylabel="$x_2$", xlim=(left, right), ylim=(bottom, top))
+        place.label_outer()
+    return figure
+
+
+def _on_the_plane(function, extent: Sequence[float], cells: int = 110) -> np.ndarray:
+    left, right, bottom, top = extent
+    rows = max(2, round(cells * (top - bottom) / (right - left)))
+    columns = left + (right - left) * (np.arange(cells) + 0.5) / cells
+    heights = bottom + (top - bottom) * (np.arange(rows) + 0.5) / rows
+    points = np.stack(np.meshgrid(columns, heights), -1).reshape(-1, 2)
+    return _array(function(torch.from_numpy(points))).astype(float).reshape(rows, cells)
 
 
 # Numbers --------------------------------------------------------------------------------------------------

@@ -23,7 +23,7 @@ from IPython.display import display
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from .plots import FIELD_LEGEND, SAMPLE_RATE, data_url, dilations, field_tiles, film_frame, image_html, png
+from .plots import FIELD_LEGEND, SAMPLE_RATE, data_url, dilations, field_tiles, film_frame, image_html, mixture, png
 from .plots import _array as array
 from .plots import _sound as checked_sound
 
@@ -214,6 +214,39 @@ def dilation_explorer(
 
     options = {"captions": caption, "audio": audio, "sample_rate": sample_rate} | options
     explorer({"dilations": list(patterns), "dilated layers": depths}, figure, alt, **options)
+
+
+def em_stepper(x, steps: Sequence[tuple], *, alt: str = "", **options) -> None:
+    """EM half a step at a time: on the left points and components, on the right the likelihood so far.
+
+    x: (N, 2) points.
+    steps: (label, parameters, shares, log_likelihood) of each frame, in order. parameters: (weights, means,
+        covariances) as `plots.mixture` takes them. shares: (N, K) responsibilities, or None before the first E-step.
+        log_likelihood: nats per point of those parameters.
+    """
+    if not len(steps) or not all(len(step) == 4 for step in steps):
+        raise ValueError("steps need (label, parameters, shares, log_likelihood) of each frame, at least one")
+    values = [step[3] for step in steps]
+    low, high = min(values), max(values)
+    margin = 0.08 * (high - low) or 1
+
+    def frame(i):
+        figure, (left, right) = plt.subplots(1, 2, figsize=(7.6, 3.5), width_ratios=(1.25, 1), dpi=78)
+        mixture(left, x, *steps[i][1], steps[i][2])
+        points = array(x)
+        left.set(xlim=(points[:, 0].min() - 0.3, points[:, 0].max() + 0.3),
+                 ylim=(points[:, 1].min() - 0.3, points[:, 1].max() + 0.3))  # fmt: skip
+        right.plot(range(i + 1), values[: i + 1], color="0.4")
+        right.plot([i], [values[i]], "o", color="black", markersize=9)
+        right.set(xlim=(-0.5, len(steps) - 0.5), ylim=(low - margin, high + margin), xticks=[])
+        right.set(xlabel="half steps", ylabel="log-likelihood, nats per point")
+        return figure
+
+    alt = alt or "Points coloured by responsibility, ellipses that move half a step of EM at a time, the likelihood."
+    frames = [frame(i) for i in range(len(steps))]
+    words = {step[0]: f"{step[0]}: {step[3]:.4f} nats per point" for step in steps}
+    options = {"captions": words, "interval": 700, "name": "half step"} | options
+    scrubber(frames, [step[0] for step in steps], alt=alt, **options)
 
 
 def live_receptive_field(

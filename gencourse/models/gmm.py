@@ -237,8 +237,8 @@ class GMM(nn.Module):
         means = r.T @ x / divisor  # (K, D)
         if self.covariance == "full":
             covariances = x.new_zeros(*means.shape, self.n_features)
-            for x_some, r_some in zip(x.split(self._rows), r.split(self._rows)):
-                deviation = (x_some - means[:, None]).mul_((r_some.T / divisor).sqrt()[:, :, None])  # (K, rows, D)
+            for rows in self._chunks(len(x)):
+                deviation = (x[rows] - means[:, None]).mul_((r[rows].T / divisor).sqrt()[:, :, None])  # (K, rows, D)
                 covariances.baddbmm_(deviation.mT, deviation)
             size = covariances.diagonal(dim1=1, dim2=2)
         else:  # E[x²] - E[x]², about the mean of the data: a large offset would cost all digits
@@ -313,15 +313,15 @@ class GMM(nn.Module):
                 return torch.addmm(offset, torch.cat([x.square(), x], 1), matrix).clamp_(min=0)
 
         squared = x.new_empty(len(x), self.n_components)  # now: pieces between the chunks would scatter the memory
-        for i in range(0, len(x), self._rows):
-            squared[i : i + self._rows] = distance(x[i : i + self._rows] - centre)
+        for rows in self._chunks(len(x)):
+            squared[rows] = distance(x[rows] - centre)
         constant = self.weights.log() - root.log().sum(1) - self.n_features / 2 * math.log(2 * math.pi)
         return squared.mul_(-0.5).add_(constant)
 
-    @property
-    def _rows(self) -> int:
-        """Examples in a chunk, of each of which K·D numbers are held."""
-        return max(64, CHUNK // self.means.numel())  # fewer would read the matrices more often than it pays
+    def _chunks(self, n: int) -> list[slice]:
+        """Slices of n examples, so many that K·D numbers for each of them are not too many."""
+        rows = max(64, CHUNK // self.means.numel())  # fewer would read the matrices more often than it pays
+        return [slice(i, i + rows) for i in range(0, n, rows)]
 
     def _of_variances(self, variances: Tensor) -> Tensor:
         """Covariances of this model's kind: variances (·, D) -> (·, D, D), (·, D) or (·,)."""
