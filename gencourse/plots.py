@@ -476,8 +476,8 @@ def _shared_points(ax: Axes, x: np.ndarray, shares: np.ndarray, k: int) -> None:
 def heat_maps(maps: Mapping[str, object], extent: Sequence[float], points=None, ax: Axes | None = None) -> Figure:
     """Densities over the plane side by side, each from 0 to its own highest value.
 
-    maps: {title: (H, W) values, bottom row first, or a function of (N, 2) float64 points}. extent: (left, right, bottom,
-    top). points: (N, 2), drawn over each. ax: to draw a single map into.
+    maps: {title: (H, W) values, bottom row first, or a function of (N, 2) float64 points}. extent: left, right, bottom,
+    top. points: (N, 2), drawn over each. ax: to draw a single map into.
     """
     if not maps or (ax is not None and len(maps) > 1):
         raise ValueError(f"maps has {len(maps)} entries; expected {{title: values or function}}, one if ax is given")

@@ -284,7 +284,7 @@ class GMM(nn.Module):
             chosen = torch.randint(len(x), (1,), generator=generator, device=x.device)
             while len(chosen) < k:
                 i = chosen[-1]
-                distance = torch.minimum(distance, (square - 2 * centred @ centred[i] + square[i]).clamp(min=0))
+                distance = torch.minimum(distance, (square - 2 * (centred @ centred[i]) + square[i]).clamp(min=0))
                 distance[chosen] = 0
                 odds = distance if distance.any() else torch.ones_like(distance).index_fill(0, chosen, 0)
                 chosen = torch.cat([chosen, torch.multinomial(odds, 1, generator=generator)])
@@ -312,15 +312,15 @@ class GMM(nn.Module):
             def distance(x):
                 return torch.addmm(offset, torch.cat([x.square(), x], 1), matrix).clamp_(min=0)
 
-        squared = x.new_empty(len(x), self.n_components)  # now: pieces between the chunks would scatter the memory
+        squared = x.new_empty(len(x), self.n_components)  # at once: many small pieces would scatter the memory
         for rows in self._chunks(len(x)):
             squared[rows] = distance(x[rows] - centre)
         constant = self.weights.log() - root.log().sum(1) - self.n_features / 2 * math.log(2 * math.pi)
         return squared.mul_(-0.5).add_(constant)
 
     def _chunks(self, n: int) -> list[slice]:
-        """Slices of n examples, so many that K·D numbers for each of them are not too many."""
-        rows = max(64, CHUNK // self.means.numel())  # fewer would read the matrices more often than it pays
+        """Slices of n examples: about CHUNK numbers in each, with K·D numbers an example, or 64 examples."""
+        rows = max(64, CHUNK // self.means.numel())
         return [slice(i, i + rows) for i in range(0, n, rows)]
 
     def _of_variances(self, variances: Tensor) -> Tensor:
