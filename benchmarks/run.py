@@ -108,32 +108,37 @@ def plain_loop(model, images, steps, batch_size=64, lr=4e-3):
     return (time.perf_counter() - start) / steps
 
 
-def training(steps=300, rounds=8):
-    """A training step of 64 images, taken in turns, and the likelihood after equal steps."""
+SHAPES = (  # blocks, channels, stacks
+    (5, 32, "single"), (15, 32, "single"), (15, 64, "single"), (5, 32, "gated"),
+)  # fmt: skip
+
+
+def training(rounds=6, steps=300):
+    """A training step of 64 images, taken in turns; and the likelihood after equal steps, of the first."""
     if not native_bfloat16():
         print("no native bfloat16 here: `fit` takes float32 by itself, nothing to compare")
     images = data.mnist("train")[0]
     test = data.binarise(data.mnist("test")[0], torch.Generator().manual_seed(0))[:2000]
-    models = {}
-    for kind in ("plain", "fast"):
-        torch.manual_seed(0)
-        model = PixelCNN((1, 28, 28), n_blocks=15, channels=32)
-        models[kind] = plain(model) if kind == "plain" else model
 
-    def train(kind, steps):
-        if kind == "plain":
-            return plain_loop(models[kind], images, steps)
-        return fit(models[kind], images, steps=steps, lr=4e-3, prepare=data.binarise).seconds / steps
+    def pair(n_blocks, channels, stacks):
+        models = []
+        for kind in ("plain", "fast"):
+            torch.manual_seed(0)
+            model = PixelCNN((1, 28, 28), n_blocks=n_blocks, channels=channels, stacks=stacks)
+            models.append(plain(model) if kind == "plain" else model)
+        return models
 
-    nats, took = {}, {"plain": [], "fast": []}
-    for kind, model in models.items():
-        train(kind, steps)
-        nats[kind] = metrics.nats(model, test).mean().item()
-    for _ in range(rounds):
-        for kind in models:
-            took[kind].append(train(kind, 8))
-    row("training step of 64, PixelCNN 15 × 32", statistics.median(took["plain"]), statistics.median(took["fast"]),
-        f"after {steps} equal steps {nats['plain']:.2f} and {nats['fast']:.2f} nats")
+    def ours(model, steps):
+        return fit(model, images, steps=steps, lr=4e-3, prepare=data.binarise).seconds / steps
+
+    for shape in SHAPES:
+        slow, fast = pair(*shape)
+        took = [(plain_loop(slow, images, 4), ours(fast, 4)) for _ in range(rounds)]
+        row("training step of 64, PixelCNN {} × {}, {}".format(*shape), *map(statistics.median, zip(*took)))
+    slow, fast = pair(*SHAPES[0])
+    plain_loop(slow, images, steps), ours(fast, steps)
+    nats = [metrics.nats(model, test).mean().item() for model in (slow, fast)]
+    print(f"after {steps} equal steps {nats[0]:.2f} nats plain, {nats[1]:.2f} here")
 
 
 def growth():

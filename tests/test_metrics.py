@@ -140,3 +140,73 @@ def test_long_evaluations_have_a_bar(monkeypatch):
     nats(Known(), x, batch_size=2)
     nats(Known(), x, batch_size=10)
     assert asked == [10]
+
+
+# ---------------------------------------------------------------------------------------------------- codes
+
+
+def test_draws_from_the_law_of_the_codes_are_seldom_in_holes_and_others_are():
+    ring = torch.randn(6000, 2, generator=generator())
+    ring = ring / ring.norm(dim=1, keepdim=True) + 0.02 * torch.randn(6000, 2, generator=generator(1))
+    codes, held_out, draws = ring[:3000], ring[3000:4500], ring[4500:]
+    assert metrics.share_in_holes(draws, codes, held_out) == pytest.approx(0.01, abs=0.01)
+    assert metrics.share_in_holes(draws, codes, held_out, quantile=0.8) == pytest.approx(0.2, abs=0.04)
+    assert metrics.share_in_holes(0.3 * draws, codes, held_out) == 1  # inside the ring there is nothing
+    both = torch.cat([draws, 0.3 * draws])
+    assert metrics.share_in_holes(both, codes, held_out) == pytest.approx(0.505, abs=0.01)
+    with pytest.raises(ValueError, match=r"draws has shape \(10, 3\)"):
+        metrics.share_in_holes(torch.zeros(10, 3), codes, held_out)
+    with pytest.raises(ValueError, match="quantile is 1"):
+        metrics.share_in_holes(draws, codes, held_out, quantile=1)
+
+
+@pytest.mark.parametrize("latent", [1, 3, 20])
+def test_the_kl_of_the_moments_is_that_of_the_gaussian_with_them(latent):
+    z = torch.randn(500, latent, generator=generator()).double() @ torch.randn(latent, latent).double() + 1
+    fitted = torch.distributions.MultivariateNormal(z.mean(0), torch.cov(z.T).view(latent, latent))
+    standard = torch.distributions.MultivariateNormal(torch.zeros(latent).double(), torch.eye(latent).double())
+    expected = torch.distributions.kl_divergence(fitted, standard).item()
+    assert metrics.kl_to_standard_normal(z) == pytest.approx(expected, rel=1e-6)
+    root = torch.linalg.cholesky(torch.linalg.inv(fitted.covariance_matrix))
+    assert metrics.kl_to_standard_normal((z - z.mean(0)) @ root) == pytest.approx(0, abs=1e-9)
+    with pytest.raises(ValueError, match="more codes than dimensions"):
+        metrics.kl_to_standard_normal(z[:latent])
+
+
+def test_mutual_information_of_what_is_known():
+    a = torch.randn(40_000, generator=generator())
+    noise, classes = torch.randn(40_000, generator=generator(1)), torch.arange(40_000) % 5
+    assert metrics.mutual_information(classes, classes) == pytest.approx(math.log(5))
+    assert metrics.mutual_information(a, a, bins=16) == pytest.approx(math.log(16), abs=1e-3)
+    assert metrics.mutual_information(a, noise) == pytest.approx(19 * 19 / 80_000, rel=0.3)  # what counting adds
+    rho = 0.8
+    b = rho * a + math.sqrt(1 - rho**2) * noise
+    gaussian = -0.5 * math.log(1 - rho**2)
+    assert 0.9 * gaussian < metrics.mutual_information(a, b, bins=40) < 1.03 * gaussian
+    for change in (lambda v: -v, torch.exp):
+        assert metrics.mutual_information(change(a), b) == pytest.approx(metrics.mutual_information(a, b), rel=1e-3)
+    assert metrics.mutual_information(a, b) == pytest.approx(metrics.mutual_information(b, a))
+    assert metrics.mutual_information(torch.zeros(9), torch.arange(9)) == pytest.approx(0, abs=1e-12)
+    with pytest.raises(ValueError, match=r"a has shape \(3,\), b \(4,\)"):
+        metrics.mutual_information(torch.zeros(3), torch.zeros(4))
+    with pytest.raises(ValueError, match="bins is 1"):
+        metrics.mutual_information(a, b, bins=1)
+
+
+def test_slant_and_thickness_of_drawn_bars():
+    images = torch.zeros(6, 1, 28, 28)
+    for i, (lean, width) in enumerate([(0, 2), (0, 4), (0.5, 3), (-0.5, 3), (1, 2), (0, 1)]):
+        for row in range(4, 24):
+            left = round(13 - lean * (row - 14))
+            images[i, 0, row, left : left + width] = 1
+    assert metrics.slant(images).tolist() == pytest.approx([0, 0, 0.5, -0.5, 1, 0], abs=0.03)
+    wide = metrics.thickness(images)
+    assert wide[5] < wide[0] < wide[1] and wide[:2].tolist() == pytest.approx([2, 4], rel=0.25)
+    grey = (255 * images).to(torch.uint8)
+    torch.testing.assert_close(metrics.slant(grey), metrics.slant(images))
+    torch.testing.assert_close(metrics.thickness(grey), wide)
+    shifted = images.roll((3, -2), (2, 3))
+    torch.testing.assert_close(metrics.slant(shifted), metrics.slant(images), atol=1e-5, rtol=0)
+    assert torch.isfinite(metrics.slant(torch.zeros(1, 1, 5, 5))).all()
+    with pytest.raises(ValueError, match=r"images have shape \(28, 28\)"):
+        metrics.slant(torch.zeros(28, 28))

@@ -391,3 +391,48 @@ def test_players_are_labelled_and_say_how_long(page):
     assert len(page[0]["text/html"]) < 12_000
     with pytest.raises(ValueError, match="leaves"):
         widgets.listen(torch.tensor([2.0]), "too loud")
+
+
+def test_the_code_walker_shows_the_tile_of_the_code(page):
+    tiles = torch.linspace(0, 1, 12).view(3, 4, 1, 1).expand(3, 4, 5, 6)
+    widgets.code_walker(tiles, [-1, 0, 1, 2], [-1, 0, 1], alt="Grey tiles.", start=(0, 3))
+    block = page[0]["text/html"]
+    data = state(block)
+    assert data["names"] == ["z₁", "z₂"] and data["values"][0] == ["-1.00", "0.00", "1.00", "2.00"]
+    assert data["at"] == [3, 0] and page[0]["text/plain"] == "Grey tiles."
+    (image,) = parse(block, "img")
+    assert image["alt"] == "Grey tiles."
+    picture = np.asarray(Image.open(io.BytesIO(decode(image["src"]))).convert("L"))
+    assert picture.shape == (15, 24)
+    assert picture[14, 0] == 255 and picture[0, 23] == 0  # first code below on the left, last above on the right
+    assert picture[14, 23] == pytest.approx(255 * (1 - 3 / 11), abs=9)
+    still = block[: block.index("<script>")]
+    assert "<input" not in still and "Move the" not in still and block.count("</script>") == 1
+    assert not re.search(r"https?:|//\w+\.|@import", re.sub(r"base64,[\w+/=]+", "", block))
+
+
+def test_a_walker_over_digits_is_small_enough(page):
+    axis = torch.linspace(-2.5, 2.5, 21)
+    y, x = torch.meshgrid(torch.linspace(-1, 1, 28), torch.linspace(-1, 1, 28), indexing="ij")
+    radius = (x**2 + y**2).sqrt()
+    tiles = torch.stack([torch.stack([torch.exp(-20 * (radius - 0.4 - 0.1 * a * b * x) ** 2) for a in axis])
+                         for b in axis])  # fmt: skip
+    widgets.code_walker(tiles, axis, axis, alt="Rings.")
+    assert len(page[0]["text/html"]) < 200_000
+
+
+@pytest.mark.parametrize(
+    ("words", "change"),
+    [
+        ("tiles have shape (2, 3, 4, 4)", dict(tiles=torch.zeros(2, 3, 4, 4))),
+        ("tiles have values from 0 to 2", dict(tiles=2 * torch.eye(4).expand(3, 3, 4, 4))),
+        ("not ascending", dict(first=[0, 2, 1])),
+        ("start is (3, 0)", dict(start=(3, 0))),
+        ("alt is empty", dict(alt=" ")),
+        ("more than 100", dict(limit=100)),
+    ],
+)
+def test_a_walker_that_cannot_work_is_refused(words, change):
+    right = dict(tiles=torch.zeros(3, 3, 4, 4), first=[0, 1, 2], second=[0, 1, 2], alt="Nothing.")
+    with pytest.raises(ValueError, match=re.escape(words)):
+        widgets.code_walker_html(**right | change)

@@ -10,6 +10,7 @@ The integral has no closed form. An encoder q(z|x) = N(m, exp(log_var)) makes a 
 arXiv:1509.00519).
 """
 
+import functools
 import math
 from collections.abc import Sequence
 
@@ -22,6 +23,17 @@ from .base import article, positive_integer
 
 LIKELIHOODS = ("bernoulli", "gaussian")
 BODIES = ("dense", "convolutional")
+
+
+def full_precision(method):
+    """Turn autocast off inside: likelihoods are evaluated in the precision of the weights. `loss` alone follows it."""
+
+    @functools.wraps(method)
+    def evaluate(self, *arguments, **named):
+        with torch.autocast(self._weight.device.type, enabled=False):
+            return method(self, *arguments, **named)
+
+    return evaluate
 
 
 class LatentVariableModel(nn.Module):
@@ -64,12 +76,15 @@ class LatentVariableModel(nn.Module):
     @property
     def prior(self) -> Normal:
         """P(z) = N(0, I), one dimension at a time."""
-        return Normal(*torch.tensor([0.0, 1.0], device=self._device), validate_args=False)
+        zero = torch.zeros((), device=self._weight.device, dtype=self._weight.dtype)
+        return Normal(zero, zero + 1, validate_args=False)
 
     @property
-    def _device(self) -> torch.device:
-        return next(self.parameters()).device
+    def _weight(self) -> Tensor:
+        """One of the weights: where they are, and of which dtype."""
+        return next(self.parameters())
 
+    @full_precision
     def elbo(self, x: Tensor, beta: float = 1.0, free_bits: float = 0.0, generator=None) -> Tensor:
         """Evidence lower bound with one draw of z for each x, E_q[log P(x|z)] − β·KL(q(z|x) ‖ P(z)).
 
@@ -85,74 +100,89 @@ class LatentVariableModel(nn.Module):
         Raises:
             TypeError, ValueError: data that the decoder cannot produce, a negative beta or free_bits.
         """
-        beta, free_bits = _not_negative("beta", beta), _not_negative("free_bits", free_bits)
+        return self._elbo(x, _not_negative("beta", beta), _not_negative("free_bits", free_bits), generator)
+
+    def _elbo(self, x, beta, free_bits, generator=None):
         x = self.check_data(x)
         q = self.encode(x)
         z = reparameterise(q.mean, q.stddev, generator)  # (B, latent)
         log_px_z = _per_example(self.decode(z).log_prob(x), 1)
         kl = kl_divergence(q, self.prior).clamp(min=free_bits).sum(1)
-        return log_px_z - beta * kl
+        return log_px_z - beta * kl if beta else log_px_z  # with no KL the noise may go to zero, and 0 · ∞ is NaN
 
-    def importance_bound(self, x: Tensor, n_samples: int = 5000, generator=None, chunk: int = 5000) -> Tensor:
+    @full_precision
+    def importance_bound(self, x: Tensor, n_samples: int = 5000, generator=None, chunk: int = 1000) -> Tensor:
         """log of the mean of n weights P(x|z)P(z)/q(z|x): rises to log P(x) with n (arXiv:1509.00519, eq. 8).
 
         Args:
-            chunk: pairs of an example and a draw that are decoded at a time; memory, not the value, depends on it.
+            chunk: pairs of an example and a draw that are decoded at a time. The memory depends on it, and which draws
+                of the generator an example gets; the law of the value does not. While gradients are on, all pairs are
+                decoded at once: the graph has to keep them anyway.
 
         Returns:
             (B,) nats: for n_samples = 1 the ELBO, with the KL drawn instead of computed.
         """
         n_samples, chunk = positive_integer("n_samples", n_samples), positive_integer("chunk", chunk)
+        return self._importance_bound(x, n_samples, generator, chunk)
+
+    def _importance_bound(self, x, n_samples, generator=None, chunk=1000):
         x = self.check_data(x)
-        if not torch.is_grad_enabled() and len(x) > 1 and len(x) * n_samples > chunk:
-            rows = max(1, chunk // n_samples)
-            return torch.cat([self.importance_bound(x[i : i + rows], n_samples, generator, chunk)
-                              for i in range(0, len(x), rows)])  # fmt: skip
-        q = self.encode(x)
-        parts, draws_at_once = [], max(1, chunk // len(x))
-        for start in range(0, n_samples, draws_at_once):
-            size = (min(draws_at_once, n_samples - start),)
-            z = reparameterise(q.mean.expand(size + q.mean.shape), q.stddev, generator)  # (S, B, latent)
-            log_px_z = _per_example(self.decode(z).log_prob(x), 2)  # (S, B)
-            log_pz, log_qz = self.prior.log_prob(z).sum(2), q.log_prob(z).sum(2)
-            parts.append(torch.logsumexp(log_px_z + log_pz - log_qz, 0))
-        return torch.logsumexp(torch.stack(parts), 0) - math.log(n_samples)
+        if torch.is_grad_enabled():
+            chunk = len(x) * n_samples
+        examples = max(1, chunk // n_samples)  # at a time, and draws of each
+        draws = min(n_samples, chunk // examples)
+        bounds = []
+        for part in x.split(examples):
+            q, weights = self.encode(part), []
+            for start in range(0, n_samples, draws):
+                size = (min(draws, n_samples - start), *q.mean.shape)
+                z = reparameterise(q.mean.expand(size), q.stddev, generator)  # (S, B, latent)
+                log_px_z = _per_example(self.decode(z).log_prob(part), 2)  # (S, B)
+                log_pz, log_qz = self.prior.log_prob(z).sum(2), q.log_prob(z).sum(2)
+                weights.append(torch.logsumexp(log_px_z + log_pz - log_qz, 0))
+            bounds.append(torch.logsumexp(torch.stack(weights), 0) - math.log(n_samples))
+        return torch.cat(bounds)
 
     def loss(self, x: Tensor) -> Tensor:
-        """−ELBO with the model's `beta` and `free_bits`; −importance bound if `n_samples` > 1. Mean nats an example."""
+        """−ELBO with the model's `beta` and `free_bits`, or −importance bound if `n_samples` > 1: nats per example."""
         if self.n_samples > 1:
-            return -self.importance_bound(x, self.n_samples).mean()
-        return -self.elbo(x, self.beta, self.free_bits).mean()
+            return -self._importance_bound(x, self.n_samples).mean()
+        return -self._elbo(x, self.beta, self.free_bits).mean()
 
     @torch.no_grad()
     def sample(self, n: int, generator: torch.Generator | None = None) -> Tensor:
         """Draw a code, then an event: (n, *event_shape), uint8 (Bernoulli decoder) or float32 (Gaussian)."""
         n = positive_integer("n", n, least=0)
-        z = torch.randn(n, self.latent, generator=generator, device=self._device)
+        z = torch.randn(n, self.latent, generator=generator, device=self._weight.device, dtype=self._weight.dtype)
         return self.draw(z, generator)
 
     @torch.no_grad()
+    @full_precision
     def draw(self, z: Tensor, generator: torch.Generator | None = None) -> Tensor:
         """Draw an event for each code: (n, latent) -> (n, *event_shape)."""
         p = self.decode(z)
         if self.likelihood == "bernoulli":
-            return (torch.rand(p.mean.shape, generator=generator, device=z.device) < p.mean).to(torch.uint8)
+            return (torch.rand(p.mean.shape, generator=generator, device=p.mean.device) < p.mean).to(torch.uint8)
         return reparameterise(p.mean, p.stddev.expand_as(p.mean), generator)
 
     @torch.no_grad()
+    @full_precision
     def log_mixture(self, x: Tensor, codes: Tensor, log_weights: Tensor, chunk: int = 2048) -> Tensor:
         """log Σ_k w_k P(x|z_k): the model with its integral over z replaced by a finite mixture.
 
         Args:
-            x: (B, *event_shape). codes: (K, latent). log_weights: (K,), logarithms that sum to one as weights do.
+            x: (B, *event_shape). codes: (K, latent). log_weights: (K,), logarithms of weights that sum to one.
+            chunk: codes that are decoded at a time.
 
         Returns:
             (B,) nats.
         """
-        x = self.check_data(x)
-        if codes.dim() != 2 or log_weights.shape != codes.shape[:1]:
+        x, codes, chunk = self.check_data(x), self.check_codes(codes), positive_integer("chunk", chunk)
+        if not isinstance(log_weights, Tensor):
+            raise TypeError(f"log_weights is {article(log_weights)}; expected a torch.Tensor (K,)")
+        if codes.dim() != 2 or not len(codes) or log_weights.shape != codes.shape[:1]:
             shapes = f"codes {tuple(codes.shape)} and log_weights {tuple(log_weights.shape)}"
-            raise ValueError(f"{shapes}; expected (K, {self.latent}) and (K,)")
+            raise ValueError(f"{shapes}; expected (K, {self.latent}) and (K,), K at least 1")
         parts = []
         for i in range(0, len(codes), chunk):
             log_px_z = _all_pairs(self.decode(codes[i : i + chunk]), x)  # (B, K)
@@ -160,23 +190,26 @@ class LatentVariableModel(nn.Module):
         return torch.logsumexp(torch.stack(parts), 0)
 
     @torch.no_grad()
+    @full_precision
     def kl_per_dimension(self, x: Tensor) -> Tensor:
         """KL(q(z_j|x) ‖ N(0, 1)) of every code dimension, averaged over the examples: (latent,) nats."""
         return kl_divergence(self.encode(self.check_data(x)), self.prior).mean(0)
 
     @torch.no_grad()
+    @full_precision
     def active_units(self, x: Tensor, threshold: float = 0.01) -> Tensor:
         """Dimensions whose mean m_j(x) moves with x: variance over x above 0.01 (arXiv:1509.00519, section 5.2).
 
         Returns:
             (latent,) bool.
         """
+        x, threshold = self.check_data(x), _not_negative("threshold", threshold)
         if len(x) < 2:
             raise ValueError(f"x has {len(x)} example; a variance over examples needs two at least")
-        return self.encode(self.check_data(x)).mean.var(0) > threshold
+        return self.encode(x).mean.var(0) > threshold
 
     def check_data(self, x: Tensor) -> Tensor:
-        """x as float32, or an error if the decoder's distribution cannot produce it."""
+        """x in the dtype of the weights (float32), or an error if the decoder's distribution cannot produce it."""
         if not isinstance(x, Tensor):
             raise TypeError(f"x is {article(x)}; expected a torch.Tensor of shape (B, *{self.event_shape})")
         if x.dim() == 0 or tuple(x.shape[1:]) != self.event_shape:
@@ -184,25 +217,25 @@ class LatentVariableModel(nn.Module):
                              f"{self.event_shape}, so x must be (batch, {', '.join(map(str, self.event_shape))})")
         if len(x) == 0:
             raise ValueError("x is an empty batch; expected at least one example")
-        if self.likelihood == "bernoulli":
-            if not ((x == 0) | (x == 1)).all():
-                low, high = x.min().item(), x.max().item()
-                raise ValueError(f"x has values from {low:g} to {high:g}; a Bernoulli decoder draws zeros and ones: "
-                                 "binarise the images first (data.binarise), or take likelihood=\"gaussian\"")
-        elif not x.is_floating_point():
+        if self.likelihood == "gaussian" and not x.is_floating_point():
             raise TypeError(f"x has dtype {x.dtype}; a Gaussian decoder draws real numbers: give float32, "
                             "grey levels for instance as x.float() / 255")
-        elif not torch.isfinite(x).all():
+        x = x.to(self._weight.dtype)
+        if self.likelihood == "gaussian" and not torch.isfinite(x).all():
             raise ValueError("x holds NaN or infinite values; expected finite numbers")
-        return x.float()
+        if self.likelihood == "bernoulli" and (x * (x - 1)).any():
+            raise ValueError(f"x has values from {x.min():g} to {x.max():g}; a Bernoulli decoder draws zeros and ones: "
+                             "binarise the images first (data.binarise), or take likelihood=\"gaussian\"")
+        return x
 
-    def check_codes(self, z: Tensor) -> None:
-        """Raise unless z is (…, latent)."""
+    def check_codes(self, z: Tensor) -> Tensor:
+        """z in the dtype of the weights, or an error unless it is (…, latent)."""
         if not isinstance(z, Tensor) or not z.is_floating_point():
             kind = z.dtype if isinstance(z, Tensor) else article(z)
             raise TypeError(f"z is {kind}; expected a floating-point tensor of codes (…, {self.latent})")
         if z.dim() == 0 or z.shape[-1] != self.latent:
             raise ValueError(f"z has shape {tuple(z.shape)}; the codes of this model have {self.latent} dimensions")
+        return z.to(self._weight.dtype)
 
 
 class VAE(LatentVariableModel):
@@ -216,7 +249,7 @@ class VAE(LatentVariableModel):
             before the dense layers of the encoder, and two transposed ones after those of the decoder.
         channels: of the first convolution; the second has twice as many.
         sigma: standard deviation of a Gaussian decoder: a positive number; "learned", one for all pixels; or
-            "predicted" by the decoder for every pixel and code, at least exp(−4).
+            "predicted" by the decoder for every pixel and code, at least exp(−4). A Bernoulli decoder has none.
         beta, free_bits: of the ELBO that `loss` minimises. n_samples: draws of the bound that `loss` minimises, more
             than one for an importance-weighted autoencoder.
 
@@ -226,28 +259,32 @@ class VAE(LatentVariableModel):
     def __init__(self, event_shape=(1, 28, 28), latent=50, likelihood="bernoulli", hidden=(200, 200), body="dense",
                  channels=32, sigma=1.0, beta=1.0, free_bits=0.0, n_samples=1):  # fmt: skip
         super().__init__(event_shape, latent, likelihood, beta, free_bits, n_samples)
-        parts = 2 if likelihood == "gaussian" and sigma == "predicted" else 1
-        self.encoder, self.decoder = _networks(self.event_shape, 2 * latent, latent, parts, hidden, body, channels)
-        self.sigma = sigma
-        if likelihood == "gaussian" and sigma not in ("learned", "predicted"):
-            if isinstance(sigma, (str, bool)) or not sigma > 0:
+        if sigma not in ("learned", "predicted"):
+            if isinstance(sigma, bool) or not isinstance(sigma, (int, float)) or not 0 < sigma < math.inf:
                 raise ValueError(f'sigma is {sigma!r}; expected a positive number, "learned" or "predicted"')
-        if likelihood == "gaussian" and sigma == "learned":
+        if likelihood == "bernoulli" and sigma != 1:
+            raise ValueError(f'sigma is {sigma!r}, but a Bernoulli decoder has none: take likelihood="gaussian"')
+        self.sigma, self.parts = sigma, 2 if sigma == "predicted" else 1  # of the decoder's output: m, and log σ
+        sizes = (self.event_shape, 2 * self.latent, self.latent, self.parts)
+        self.encoder, self.decoder = _networks(*sizes, hidden, body, channels)
+        if sigma == "learned":
             self.log_sigma = nn.Parameter(torch.zeros(()))
 
     def encode(self, x: Tensor) -> Normal:
-        mean, log_var = self.encoder(self.check_data(x)).float().chunk(2, -1)  # (B, latent) each
+        mean, log_var = _widen(self.encoder(self.check_data(x))).chunk(2, -1)  # (B, latent) each
         return Normal(mean, (log_var / 2).exp(), validate_args=False)
 
     def decode(self, z: Tensor) -> Distribution:
-        self.check_codes(z)
-        out = _unflatten(self.decoder(z.flatten(0, -2)), z.shape[:-1], self.event_shape)
+        z = self.check_codes(z)
+        out = _widen(self.decoder(z.reshape(-1, self.latent)))  # (N, parts · C, …)
+        out = out.view(*z.shape[:-1], self.parts, *self.event_shape)
+        mean, *log_sigma = out.unbind(z.dim() - 1)  # (…, *event_shape) each
         if self.likelihood == "bernoulli":
-            return Bernoulli(logits=out[0], validate_args=False)
+            return Bernoulli(logits=mean, validate_args=False)
         if self.sigma == "predicted":
-            return Normal(out[0], out[1].clamp(min=-4).exp(), validate_args=False)
-        sigma = self.log_sigma.exp() if self.sigma == "learned" else torch.as_tensor(self.sigma, device=z.device)
-        return Normal(out[0], sigma, validate_args=False)
+            return Normal(mean, log_sigma[0].clamp(min=-4).exp(), validate_args=False)
+        sigma = self.log_sigma.exp() if self.sigma == "learned" else mean.new_tensor(self.sigma)
+        return Normal(mean, sigma, validate_args=False)
 
 
 class Autoencoder(nn.Module):
@@ -281,7 +318,7 @@ class LinearGaussianVAE(LatentVariableModel):
     """The VAE that can be solved: x|z ~ N(Wz + b, σ²I), q(z|x) = N(V(x − b), diag(exp(log_var))).
 
     P(x) = N(b, WWᵀ + σ²I) is probabilistic PCA (Tipping and Bishop 1999); the posterior is Gaussian as well, so that
-    bound, gap and optimum are known.
+    bound, gap and optimum are known. What is exact is computed in float64.
 
     Args:
         n_features: dimensions of x. latent: dimensions of z, fewer than n_features.
@@ -297,35 +334,39 @@ class LinearGaussianVAE(LatentVariableModel):
         self.V = nn.Parameter(torch.randn(latent, n_features) / n_features**0.5)
         self.log_var = nn.Parameter(torch.zeros(latent))
 
+    @full_precision
     def encode(self, x: Tensor) -> Normal:
-        mean = (x - self.b) @ self.V.T
+        mean = (self.check_data(x) - self.b) @ self.V.T
         return Normal(mean, (self.log_var / 2).exp().expand_as(mean), validate_args=False)
 
+    @full_precision
     def decode(self, z: Tensor) -> Normal:
-        self.check_codes(z)
+        z = self.check_codes(z)
         return Normal(z @ self.W.T + self.b, self.log_sigma.exp(), validate_args=False)
 
     def exact_elbo(self, x: Tensor) -> Tensor:
-        """The ELBO with the expectation over z taken in closed form: (B, D) -> (B,) nats."""
-        x = self.check_data(x)
-        q = self.encode(x)
-        log_px_m = self.decode(q.mean).log_prob(x).sum(1)
-        spread = (self.W.square() * q.variance[:, None]).sum((1, 2)) / (2 * (2 * self.log_sigma).exp())
+        """The ELBO with the expectation over z taken in closed form: (B, D) -> (B,) nats, float64."""
+        W, b, variance = self._decoder()
+        x = self.check_data(x).double()
+        mean = (x - b) @ self.V.double().T
+        q = Normal(mean, (self.log_var.double() / 2).exp().expand_as(mean))
+        log_px_m = Normal(mean @ W.T + b, variance.sqrt()).log_prob(x).sum(1)
+        spread = q.variance @ W.square().sum(0) / (2 * variance)  # what the noise in z takes from log P(x|m)
         return log_px_m - spread - kl_divergence(q, self.prior).sum(1)
 
     def log_prob(self, x: Tensor) -> Tensor:
-        """log N(x; b, WWᵀ + σ²I), exact: (B, D) -> (B,) nats."""
-        x = self.check_data(x)
-        covariance = self.W @ self.W.T + (2 * self.log_sigma).exp() * torch.eye(len(self.b), device=x.device)
-        return MultivariateNormal(self.b, covariance).log_prob(x)
+        """log N(x; b, WWᵀ + σ²I), exact: (B, D) -> (B,) nats, float64."""
+        W, b, variance = self._decoder()
+        x = self.check_data(x).double()
+        covariance = W @ W.T + variance * torch.eye(len(b), dtype=b.dtype, device=b.device)
+        return MultivariateNormal(b, covariance, validate_args=False).log_prob(x)
 
     def posterior(self, x: Tensor) -> MultivariateNormal:
         """P(z|x) = N(M⁻¹Wᵀ(x − b), σ²M⁻¹) with M = WᵀW + σ²I: (B, D) -> a distribution of (B, latent)."""
-        x = self.check_data(x)
-        variance = (2 * self.log_sigma).exp()
-        precision = (self.W.T @ self.W) / variance + torch.eye(self.latent, device=x.device)
-        mean = torch.linalg.solve(precision, self.W.T @ (x - self.b).T / variance).T
-        return MultivariateNormal(mean, precision_matrix=precision)
+        b, precision, V = self.b.double(), *self._posterior()
+        mean = (self.check_data(x).double() - b) @ V.T
+        scale = torch.linalg.cholesky(torch.linalg.inv(precision))
+        return MultivariateNormal(mean.to(self.W.dtype), scale_tril=scale.to(self.W.dtype), validate_args=False)
 
     @torch.no_grad()
     def set_optimum(self, x: Tensor) -> None:
@@ -333,14 +374,19 @@ class LinearGaussianVAE(LatentVariableModel):
 
         W has orthogonal columns there, so that the true posterior is diagonal and the bound is tight
         (Lucas et al., arXiv:1911.02469, section 4).
+
+        Raises:
+            ValueError: x fills no more than `latent` dimensions: σ → 0 would make the likelihood infinite.
         """
-        x = self.check_data(x)
-        if len(x) <= self.latent:
-            raise ValueError(f"x has {len(x)} examples; {self.latent} code dimensions need more")
+        x = self.check_data(x).double()
+        if len(x) < self.latent + 2:
+            raise ValueError(f"x has {len(x)} examples; {self.latent} code dimensions need {self.latent + 2} at least")
         mean = x.mean(0)
-        covariance = (x - mean).double().T @ (x - mean).double() / len(x)
-        values, vectors = torch.linalg.eigh(covariance)  # ascending
-        variance = values[: -self.latent].mean().clamp(min=1e-12)
+        values, vectors = torch.linalg.eigh((x - mean).T @ (x - mean) / len(x))  # ascending
+        variance = values[: -self.latent].mean()
+        if variance <= 1e-12 * x.square().mean():
+            raise ValueError(f"x varies in {self.latent} directions or fewer, so that the likelihood has no bound; "
+                             "give examples that vary in more, or take a smaller latent")
         kept = (values[-self.latent :] - variance).clamp(min=0)
         self.b.copy_(mean)
         self.log_sigma.copy_(variance.log() / 2)
@@ -350,10 +396,19 @@ class LinearGaussianVAE(LatentVariableModel):
     @torch.no_grad()
     def set_posterior(self) -> None:
         """Set the encoder to the best that a diagonal q can do for the present decoder."""
-        variance = (2 * self.log_sigma).exp()
-        precision = (self.W.T @ self.W) / variance + torch.eye(self.latent, device=self.W.device)
-        self.V.copy_(torch.linalg.solve(precision, self.W.T / variance))
+        precision, V = self._posterior()
+        self.V.copy_(V)
         self.log_var.copy_(-precision.diagonal().log())
+
+    def _decoder(self) -> tuple[Tensor, Tensor, Tensor]:
+        """W, b and σ² in float64: the truth must have more digits than what is measured against it."""
+        return self.W.double(), self.b.double(), (2 * self.log_sigma.double()).exp()
+
+    def _posterior(self) -> tuple[Tensor, Tensor]:
+        """Precision WᵀW/σ² + I of P(z|x), and the matrix that x − b is multiplied with to give its mean; float64."""
+        W, _, variance = self._decoder()
+        precision = W.T @ W / variance + torch.eye(self.latent, dtype=W.dtype, device=W.device)
+        return precision, torch.linalg.solve(precision, W.T / variance)
 
 
 def reparameterise(mean: Tensor, std: Tensor, generator: torch.Generator | None = None) -> Tensor:
@@ -412,10 +467,9 @@ class _Scale(nn.Module):
         return 2 * x - 1
 
 
-def _unflatten(out: Tensor, batch: tuple[int, ...], event_shape: tuple[int, ...]) -> Tensor:
-    """(ΠB, parts · event) -> (parts, *batch, *event_shape), float32."""
-    parts = out.numel() // (math.prod(batch) * math.prod(event_shape)) if out.numel() else 1
-    return out.float().view(-1, parts, *event_shape).transpose(0, 1).reshape(parts, *batch, *event_shape)
+def _widen(out: Tensor) -> Tensor:
+    """What a network gives under autocast, as float32; float64 stays."""
+    return out.to(torch.promote_types(out.dtype, torch.float32))
 
 
 def _per_example(log_prob: Tensor, batch_dims: int) -> Tensor:
@@ -429,13 +483,16 @@ def _all_pairs(p: Distribution, x: Tensor) -> Tensor:
     if isinstance(p, Bernoulli):  # log p = x·logit − log(1 + exp(logit)), summed over pixels
         logits = p.logits.flatten(1)
         return x @ logits.T - F.softplus(logits).sum(1)
-    mean, std = p.mean.flatten(1), p.stddev.expand_as(p.mean).flatten(1)
+    # large terms that nearly cancel where σ is small: in float32 their difference would be wrong by whole nats
+    x, mean, std = x.double(), p.mean.flatten(1).double(), p.stddev.expand_as(p.mean).flatten(1).double()
     a = std.square().reciprocal()  # (x − µ)²/σ² = x²a − 2xµa + µ²a
     square = x.square() @ a.T - 2 * x @ (mean * a).T + (mean.square() * a).sum(1)
-    return -0.5 * square - std.log().sum(1) - 0.5 * math.log(2 * math.pi) * x.shape[1]
+    return (-0.5 * square - std.log().sum(1) - 0.5 * math.log(2 * math.pi) * x.shape[1]).to(p.mean.dtype)
 
 
 def _not_negative(name: str, value: float) -> float:
-    if isinstance(value, bool) or not isinstance(value, (int, float)) or not 0 <= value < math.inf:
-        raise ValueError(f"{name} is {value!r}; expected a number of at least 0")
+    if isinstance(value, bool) or not isinstance(value, (int, float)):
+        raise TypeError(f"{name} is {value!r}; expected a number of at least 0")
+    if not 0 <= value < math.inf:
+        raise ValueError(f"{name} is {value}; expected a finite number of at least 0")
     return float(value)
