@@ -1,7 +1,7 @@
 """Yardsticks: how likely, how far it sees, how much alike."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import torch
 from torch import Tensor, nn
@@ -200,3 +200,30 @@ def _moments(images: Tensor) -> tuple[Tensor, Tensor, Tensor]:
     mass = ink.sum((1, 2)).clamp(min=1e-9)[:, None, None]
     y, x = torch.arange(ink.shape[1]).to(ink)[None, :, None], torch.arange(ink.shape[2]).to(ink)[None, None]
     return ink, y - (ink * y).sum((1, 2), True) / mass, x - (ink * x).sum((1, 2), True) / mass
+
+
+def cell_probabilities(density: Callable[[Tensor], Tensor], edges: Tensor, points: int = 4) -> Tensor:
+    """The probability of each square cell of a grid over the plane, and last of all that lies outside.
+
+    Args:
+        density: (N, 2) float64 -> (N,). edges: (n + 1,) evenly spaced, of both axes.
+        points: the density is asked at points² places in each cell.
+
+    Returns:
+        (n² + 1,) float64, the cells in the order of `torch.histogramdd`: the second coordinate runs fastest.
+    """
+    n = len(edges) - 1
+    if n < 1 or points < 1:
+        raise ValueError(f"{len(edges)} edges and {points} points in a cell; expected at least 2 edges and 1 point")
+    low, step = edges[0].double(), (edges[-1] - edges[0]).double() / (n * points)
+    middles = low + step * (torch.arange(n * points, dtype=torch.float64) + 0.5)
+    values = density(torch.cartesian_prod(middles, middles)).double().view(n, points, n, points)
+    inside = values.sum((1, 3)).flatten() * step**2
+    return torch.cat([inside, (1 - inside.sum()).clamp(min=0)[None]])
+
+
+def total_variation(p: Tensor, q: Tensor) -> float:
+    """½ Σ |p − q| of two (K,) distributions: the most that they differ in the probability of any set; 0 to 1."""
+    if p.shape != q.shape or p.dim() != 1:
+        raise ValueError(f"p has shape {tuple(p.shape)}, q {tuple(q.shape)}; expected the same (K,)")
+    return 0.5 * (p - q).abs().sum().item()

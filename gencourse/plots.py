@@ -466,18 +466,20 @@ def mixture(ax: Axes, x, weights, means, covariances, shares=None, title: str = 
 def _shared_points(ax: Axes, x: np.ndarray, shares: np.ndarray, k: int) -> None:
     if shares.shape != (len(x), k):
         raise ValueError(f"shares have shape {shares.shape}; expected ({len(x)}, {k}), a row for each point")
-    steps = np.rint(shares * 6) / 6  # few shades make a small file
+    steps = np.rint(shares * 4) / 4  # few shades make a small file
     colours = (steps / steps.sum(1, keepdims=True)) @ np.array([_rgb(COLOURS[i % len(COLOURS)]) for i in range(k)])
     first = shares.argmax(1)
     for i in range(k):
         ax.scatter(*x[first == i].T, c=colours[first == i], s=14, marker=MARKERS[i % len(MARKERS)], linewidths=0)
 
 
-def heat_maps(maps: Mapping[str, object], extent: Sequence[float], points=None, ax: Axes | None = None) -> Figure:
+def heat_maps(
+    maps: Mapping[str, object], extent: Sequence[float], points=None, cells: int = 110, ax: Axes | None = None
+) -> Figure:
     """Densities over the plane side by side, each from 0 to its own highest value.
 
-    maps: {title: (H, W) values, bottom row first, or a function of (N, 2) float64 points}. extent: left, right, bottom,
-    top. points: (N, 2), drawn over each. ax: to draw a single map into.
+    maps: {title: (H, W) values, bottom row first, or a function of (N, 2) float64 points, asked at `cells` places from
+    left to right}. extent: left, right, bottom, top. points: (N, 2), drawn over each. ax: to draw a single map into.
     """
     if not maps or (ax is not None and len(maps) > 1):
         raise ValueError(f"maps has {len(maps)} entries; expected {{title: values or function}}, one if ax is given")
@@ -486,19 +488,19 @@ def heat_maps(maps: Mapping[str, object], extent: Sequence[float], points=None, 
     figure, axes = (ax.figure, [ax]) if ax is not None else plt.subplots(
         1, len(maps), figsize=(min(3.3 * len(maps) + 0.6, 10.2), height), squeeze=False, sharey=True)  # fmt: skip
     for place, (name, values) in zip(np.ravel(axes), maps.items(), strict=True):
-        values = _on_the_plane(values, extent) if callable(values) else _array(values).astype(float)
+        values = _on_the_plane(values, extent, cells) if callable(values) else _array(values).astype(float)
         if values.ndim != 2:
             raise ValueError(f"{name!r} has shape {values.shape}; expected (H, W), or a function of (N, 2) points")
         shades = plt.get_cmap("viridis", 24)  # more of them would only make the file large
         place.imshow(values, origin="lower", extent=tuple(extent), cmap=shades, vmin=0, interpolation="nearest")
         if points is not None:
-            place.plot(*_array(points).T, ".", color="white", markersize=2.5, alpha=0.8)
+            place.plot(*_array(points).T, ".", color="white", markersize=2.5)
         place.set(title=name, xlabel="$x_1$", ylabel="$x_2$", xlim=(left, right), ylim=(bottom, top))
         place.label_outer()
     return figure
 
 
-def _on_the_plane(function, extent: Sequence[float], cells: int = 110) -> np.ndarray:
+def _on_the_plane(function, extent: Sequence[float], cells: int) -> np.ndarray:
     left, right, bottom, top = extent
     rows = max(2, round(cells * (top - bottom) / (right - left)))
     columns = left + (right - left) * (np.arange(cells) + 0.5) / cells
@@ -546,6 +548,35 @@ def nats_bars(rows: Mapping[str, float | Sequence[float]], published: Mapping[st
         handles.append(spread)
     figure.legend(handles=handles, loc="outside upper center", ncols=len(handles))
     return figure
+
+
+def lines(
+    x: Sequence[float], curves: Mapping[str, Sequence[float]], xlabel: str, ylabel: str, log: str = "",
+    ax: Axes | None = None,
+) -> Axes:  # fmt: skip
+    """Several curves over the same x, {name: values}, with markers where there are at most 20 values.
+
+    log: the axes to be logarithmic, "x", "y" or "xy"; few x on a logarithmic axis are its ticks.
+    """
+    if log not in ("", "x", "y", "xy"):
+        raise ValueError(f"log is {log!r}; expected '', 'x', 'y' or 'xy'")
+    x = _array(x).astype(float)
+    curves = {name: _array(values).astype(float) for name, values in curves.items()}
+    for name, values in curves.items():
+        if x.ndim != 1 or values.shape != x.shape or not len(x):
+            raise ValueError(f"{name!r} has shape {values.shape} over x {x.shape}; expected one value for each x")
+    ax = ax or plt.subplots(figsize=(8, 4), layout="constrained")[1]
+    for i, (name, values) in enumerate(curves.items()):
+        marker = MARKERS[i % len(MARKERS)] if len(x) <= 20 else ""
+        ax.plot(x, values, marker=marker, linestyle=DASHES[i % len(DASHES)], label=name)
+    ax.set(xlabel=xlabel, ylabel=ylabel, xscale="log" if "x" in log else "linear")
+    ax.set_yscale("log" if "y" in log else "linear")
+    if "x" in log and len(x) <= 12:
+        ax.set_xticks(x, [f"{value:,g}" for value in x])
+        ax.minorticks_off()
+    if len(curves) > 1:
+        ax.legend()
+    return ax
 
 
 def learning_curves(

@@ -231,7 +231,7 @@ def em_stepper(x, steps: Sequence[tuple], *, alt: str = "", **options) -> None:
     margin = 0.08 * (high - low) or 1
 
     def frame(i):
-        figure, (left, right) = plt.subplots(1, 2, figsize=(7.6, 3.5), width_ratios=(1.25, 1), dpi=78)
+        figure, (left, right) = plt.subplots(1, 2, figsize=(7.4, 3.4), width_ratios=(1.3, 1), dpi=72)
         mixture(left, x, *steps[i][1], steps[i][2])
         points = array(x)
         left.set(xlim=(points[:, 0].min() - 0.3, points[:, 0].max() + 0.3),

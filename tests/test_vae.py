@@ -51,8 +51,11 @@ def network(event_shape=(1, 4, 4), latent=3, kind="bernoulli", spread=1.5, log_v
 
 
 def tiny(gain=2.0):
-    """Four pixels, one code; q wider than the posterior, so that no weight is large."""
-    return network((1, 2, 2), 1, hidden=(5,), spread=0.5, log_var=1.0, gain=gain)
+    """Four pixels, one code; q is wider than the posterior, or single draws would get all the weight."""
+    model = network((1, 2, 2), 1, hidden=(5,), spread=0.5, gain=gain)
+    with torch.no_grad():
+        model.encoder[-1].weight[1], model.encoder[-1].bias[1] = 0, 1
+    return model
 
 
 def linear(n_features=5, latent=2, seed=0, like_posterior=0.0):
@@ -251,6 +254,9 @@ def law_chunks(model, monkeypatch):
         assert max(largest) <= chunk and sum(largest) == 6 * n
         close(bounds[chunk], bounds[1], 1e-5)
     assert len(largest) == 1
+    largest.clear()
+    model.importance_bound(x, n, chunk=4)  # a graph keeps all pairs, so that chunks would save nothing
+    assert largest == [6 * n]
 
 
 def law_reproducible(model):
@@ -664,7 +670,7 @@ def bound_with(
         bounds = []
         for part in x.split(rows(chunk, n_samples)):
             q, parts = self.encode(part), []
-            draws = max(1, min(n_samples, chunk // len(part)))
+            draws = max(1, min(n_samples, chunk // len(part)))  # of each example at a time
             for start in range(0, last(n_samples, draws), draws):
                 size = (min(draws, n_samples - start), *q.mean.shape)
                 z = vae_module.reparameterise(q.mean.expand(size), q.stddev, generator)
@@ -817,13 +823,13 @@ def test_nothing_climbs_above_the_optimum():
     for climber, ask in product((model, start), ("log_prob", "exact_elbo")):
         climber = copy.deepcopy(climber)
         optimizer = torch.optim.Adam(climber.parameters(), lr=0.05)
-        for _ in range(100):
+        for _ in range(60):
             optimizer.zero_grad()
             value = getattr(climber, ask)(x).mean()
             assert value.item() <= best + 1e-9
             (-value).backward()
             optimizer.step()
-        assert value.item() > best - 1
+        assert value.item() > best - 1.5
 
 
 @pytest.mark.parametrize("n_features, latent", [(3, 1), (6, 4), (9, 8)])
@@ -1228,16 +1234,16 @@ TRAINED = {
 }
 
 
-@pytest.mark.parametrize("precision", ["auto", "float32", "bfloat16"])
+@pytest.mark.parametrize("precision", ["float32", "bfloat16"])
 @pytest.mark.parametrize("name", TRAINED)
 def test_fit_trains(name, precision):
     model, x = TRAINED[name](), stripes()
     if getattr(model, "likelihood", "bernoulli") == "gaussian":
         x = x.float().view(-1, *model.event_shape)
-    history = fit(model, x, steps=40, batch_size=32, lr=1e-2, precision=precision)
-    assert precision == "auto" or history.precision == precision
+    history = fit(model, x, steps=30, batch_size=32, lr=1e-2, precision=precision)
+    assert history.precision == precision
     smooth = history.smooth(5)
-    assert smooth[-1] < 0.85 * smooth[4]
+    assert smooth[-1] < 0.9 * smooth[4]
     assert all(p.dtype == torch.float32 and torch.isfinite(p).all() for p in model.parameters())
     assert torch.isfinite(model.loss(x))
 
@@ -1333,6 +1339,23 @@ def test_means_and_deviations_have_channels_of_their_own(body):
             close(p.stddev[:, c].log(), torch.tensor(-c - 1.0).expand(5, 8, 12), 1e-6)
     model.decoder[-1].bias.data.fill_(-50)
     assert model.decode(codes(model, 5)).stddev.min().item() == pytest.approx(math.exp(-4))
+
+
+@networks
+def test_networks_give_means_and_the_logarithms_of_variances(build):
+    """The encoder m and log_var, so that the deviation is exp(log_var/2); the decoder's own is exp(log_sigma)."""
+    model = build()
+    last = model.encoder[-1]
+    with torch.no_grad():
+        last.weight.zero_()
+        last.bias.copy_(torch.tensor([1.0, 2, 3, -1, -2, -3]))
+        if model.sigma == "learned":
+            model.log_sigma.fill_(-0.7)
+    q, p = model.encode(data(model)), model.decode(codes(model, 6))
+    close(q.mean, torch.tensor([1.0, 2, 3]).expand(6, 3), 1e-6)
+    close(q.variance.log(), torch.tensor([-1.0, -2, -3]).expand(6, 3), 1e-6)
+    if model.likelihood == "gaussian" and model.sigma != "predicted":
+        close(p.stddev, torch.full_like(p.mean, {0.7: 0.7, "learned": math.exp(-0.7)}[model.sigma]), 1e-6)
 
 
 def test_channels_last_changes_nothing():
