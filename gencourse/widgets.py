@@ -376,6 +376,33 @@ def code_walker_html(
     return block
 
 
+def traversals(
+    images,
+    dimensions: Sequence,
+    values: Sequence[float],
+    *,
+    alt: str = "Digits decoded again with one number of their code changed.",
+    start: tuple | None = None,
+    scale: int = 3,
+    **options,
+) -> None:
+    """Dials for a dimension of the code and the value it is set to; below, what a decoder makes of the changed codes.
+
+    images: (dimensions, values, n, 1, H, W) in [0, 1], ink: n images side by side for every choice. start: a dimension
+    and a value; by default the first and the middle one. options: those of `explorer_html`.
+    """
+    images, values = array(images).astype(float), [float(value) for value in values]
+    if images.ndim != 6 or images.shape[:2] != (len(dimensions), len(values)) or images.shape[3] != 1:
+        expected = f"({len(dimensions)}, {len(values)}, n, 1, H, W)"
+        raise ValueError(f"images have shape {images.shape}; expected {expected}, one set for each choice of the dials")
+    frames = {}
+    for i, j in itertools.product(range(len(dimensions)), range(len(values))):
+        page = np.rint((1 - np.concatenate(list(images[i, j, :, 0]), 1).clip(0, 1)) * 15) / 15
+        frames[dimensions[i], values[j]] = png(page.repeat(scale, 0).repeat(scale, 1))
+    start = (dimensions[0], values[len(values) // 2]) if start is None else start
+    explorer({"dimension": list(dimensions), "value": values}, frames, alt, start=start, **options)
+
+
 # Sound ----------------------------------------------------------------------------------------------------
 
 

@@ -211,3 +211,41 @@ def test_slant_and_thickness_of_drawn_bars():
     assert torch.isfinite(metrics.slant(torch.zeros(1, 1, 5, 5))).all()
     with pytest.raises(ValueError, match=r"images have shape \(28, 28\)"):
         metrics.slant(torch.zeros(28, 28))
+
+
+def normal(x):
+    """The density of N((0.5, -0.25), diag(1, 1/4)) at (N, 2) points."""
+    mean, std = torch.tensor([0.5, -0.25], dtype=torch.float64), torch.tensor([1.0, 0.5], dtype=torch.float64)
+    return torch.distributions.Normal(mean, std).log_prob(x).sum(1).exp()
+
+
+def test_the_probabilities_of_cells_are_those_of_the_exact_integral():
+    edges = torch.linspace(-2, 2, 9)
+    p = metrics.cell_probabilities(normal, edges)
+    below = [torch.distributions.Normal(m, s).cdf(edges.double()) for m, s in ((0.5, 1.0), (-0.25, 0.5))]
+    exact = torch.outer(below[0].diff(), below[1].diff()).flatten()
+    assert p.shape == (65,) and abs(p.sum().item() - 1) < 1e-12
+    assert torch.allclose(p[:-1], exact, atol=1e-3)
+    assert abs(p[-1] - (1 - exact.sum())) < 1e-3
+    finer = metrics.cell_probabilities(normal, edges, points=16)
+    assert (finer[:-1] - exact).abs().max() < (p[:-1] - exact).abs().max() / 10
+
+
+def test_cells_are_in_the_order_of_the_histogram():
+    p = metrics.cell_probabilities(lambda x: ((x[:, 0] > 0) & (x[:, 1] < 0)).double(), torch.tensor([-1.0, 0, 1]))
+    counts = torch.histogramdd(torch.tensor([[0.5, -0.5]]), [torch.tensor([-1.0, 0, 1])] * 2).hist.flatten()
+    assert torch.equal(p[:-1].float(), counts) and p[-1] == 0
+    for edges, points in ((torch.tensor([0.0]), 4), (torch.tensor([0.0, 1]), 0)):
+        with pytest.raises(ValueError, match="expected at least"):
+            metrics.cell_probabilities(normal, edges, points)
+
+
+def test_total_variation_is_the_largest_difference_of_any_set():
+    p, q = torch.tensor([0.5, 0.3, 0.2]), torch.tensor([0.2, 0.3, 0.5])
+    sets = [[i for i in range(3) if n >> i & 1] for n in range(8)]
+    largest = max(abs((p[some].sum() - q[some].sum()).item()) for some in sets)
+    assert metrics.total_variation(p, q) == pytest.approx(largest)
+    assert metrics.total_variation(p, p) == 0
+    assert metrics.total_variation(torch.tensor([1.0, 0]), torch.tensor([0.0, 1])) == 1
+    with pytest.raises(ValueError, match="the same"):
+        metrics.total_variation(p, q[:2])

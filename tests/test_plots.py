@@ -59,6 +59,17 @@ def tone(frequency=1000, seconds=0.5):
     return torch.sin(2 * torch.pi * frequency * torch.arange(int(8000 * seconds)) / 8000) / 2
 
 
+def toy_mixture():
+    """Points, weights, means, covariances."""
+    x = torch.randn(50, 2, generator=torch.Generator().manual_seed(0))
+    return x, torch.tensor([0.8, 0.2]), torch.tensor([[0.0, 0], [2, 1]]), torch.eye(2).expand(2, 2, 2)
+
+
+def hill(x):
+    """A density of (N, 2) points, highest at (1, 0.5)."""
+    return torch.exp(-(x - torch.tensor([1.0, 0.5])).square().sum(1))
+
+
 FIGURES = {
     "mask": lambda: plots.mask(plt.figure().gca(), causal_mask(5, "A"), "type A"),
     "mu_law": lambda: plots.mu_law(plt.figure().gca()),
@@ -74,6 +85,10 @@ FIGURES = {
     "image_grid": lambda: plots.image_grid(digits(7, 1, 28, 28), 4),
     "image_grid, titles": lambda: plots.image_grid(torch.rand(3, 1, 8, 8), 4, ["a", "b", "c"]),
     "completions": lambda: plots.completions(digits(2, 1, 8, 8), 4, digits(2, 3, 1, 8, 8)),
+    "mixture": lambda: plots.mixture(plt.figure().gca(), *toy_mixture()),
+    "mixture, shares": lambda: plots.mixture(plt.figure().gca(), *toy_mixture(), torch.full((50, 2), 0.5)),
+    "heat_maps": lambda: plots.heat_maps({"a": torch.rand(9, 12), "b": hill}, (-2, 2, -1, 1), torch.zeros(3, 2)),
+    "lines": lambda: plots.lines([1, 10, 100], {"a": [1, 2, 3], "b": [3, 2, 1]}, "K", "nats", log="xy"),
 }
 
 
@@ -113,6 +128,14 @@ WRONG = {
     "dilations [0] with": lambda: plots.dilations([0]),
     "alt is empty": lambda: plots.show(plt.figure(), " "),
     "expected at least 2": lambda: plots.raster_frames(digits(1, 1, 8, 8), 1),
+    "expected (N, 2), (K,), (K, 2)": lambda: plots.mixture(plt.figure().gca(), torch.zeros(5, 3), *toy_mixture()[1:]),
+    "covariances have shape (3,)": lambda: plots.mixture(plt.figure().gca(), *toy_mixture()[:3], torch.ones(3)),
+    "shares have shape (50, 3)": lambda: plots.mixture(plt.figure().gca(), *toy_mixture(), torch.zeros(50, 3)),
+    "maps has 0 entries": lambda: plots.heat_maps({}, (0, 1, 0, 1)),
+    "maps has 2 entries": lambda: plots.heat_maps({"a": hill, "b": hill}, (0, 1, 0, 1), ax=plt.figure().gca()),
+    "'a' has shape (4,)": lambda: plots.heat_maps({"a": torch.zeros(4)}, (0, 1, 0, 1)),
+    "log is 'z'": lambda: plots.lines([1], {"a": [1]}, "K", "nats", log="z"),
+    "'a' has shape (2,) over x (3,)": lambda: plots.lines([1, 2, 3], {"a": [1, 2]}, "K", "nats"),
 }
 
 
@@ -169,6 +192,48 @@ def test_growth_finds_the_exponent():
     ax = plots.growth(sizes, {"slow": [s**4 for s in sizes], "fast": [3 * s for s in sizes]}, "side")
     slow, fast = (text.get_text() for text in ax.get_legend().get_texts())
     assert "4.0" in slow and "1.0" in fast
+
+
+def test_an_ellipse_is_one_standard_deviation_along_the_axes_of_the_covariance():
+    turn = torch.tensor([[0.8, -0.6], [0.6, 0.8]])  # the long axis points along (0.8, 0.6)
+    covariance = turn @ torch.diag(torch.tensor([9.0, 1.0])) @ turn.T
+    ax = plots.mixture(plt.figure().gca(), torch.zeros(1, 2), torch.ones(1), torch.tensor([[5.0, 7]]), covariance[None])
+    inner, outer = ax.patches
+    assert (inner.width, inner.height) == pytest.approx((6, 2)) and tuple(inner.center) == (5, 7)
+    assert (outer.width, outer.height) == pytest.approx((12, 4))
+    assert inner.angle % 180 == pytest.approx(np.degrees(np.arctan2(0.6, 0.8)), abs=1e-3)
+    for covariances in (torch.tensor([[4.0, 1.0]]), torch.tensor([4.0])):  # variances of each feature; one of all
+        ax = plots.mixture(plt.figure().gca(), torch.zeros(1, 2), torch.ones(1), torch.zeros(1, 2), covariances)
+        assert {ax.patches[0].width, ax.patches[0].height} == {4, 2 * covariances.reshape(-1)[-1].sqrt().item()}
+
+
+def test_a_point_has_the_colour_and_the_marker_of_the_component_that_explains_it():
+    shares = torch.tensor([[1.0, 0], [0, 1], [0.5, 0.5]])
+    ax = plots.mixture(plt.figure().gca(), torch.rand(3, 2), *toy_mixture()[1:], shares)
+    first, second = ([tuple(colour[:3]) for colour in points.get_facecolor()] for points in ax.collections)
+    blue, vermillion = (tuple(int(c[i : i + 2], 16) / 255 for i in (1, 3, 5)) for c in plots.COLOURS[:2])
+    assert first[0] == pytest.approx(blue) and second[0] == pytest.approx(vermillion)
+    assert first[1] == pytest.approx([(a + b) / 2 for a, b in zip(blue, vermillion)])
+
+
+def test_a_heat_map_has_its_peak_where_the_density_has_it():
+    figure = plots.heat_maps({"hill": hill, "rows": torch.tensor([[0.0, 0], [0, 1]])}, (-2, 2, -1, 1))
+    for ax, place in zip(figure.axes, ((1, 0.5), (1, 0.5))):
+        image = ax.images[0]
+        values, (left, right, bottom, top) = np.asarray(image.get_array()), image.get_extent()
+        row, column = np.unravel_index(values.argmax(), values.shape)
+        assert image.origin == "lower"
+        assert left + (column + 0.5) * (right - left) / values.shape[1] == pytest.approx(place[0], abs=0.03)
+        assert bottom + (row + 0.5) * (top - bottom) / values.shape[0] == pytest.approx(place[1], abs=0.03)
+
+
+def test_lines_have_markers_where_they_are_few_and_ticks_where_they_are_asked_for():
+    few = plots.lines([1, 10, 100], {"a": [1, 2, 3]}, "K", "nats", log="x")
+    assert few.get_xscale() == "log" and few.get_yscale() == "linear" and few.get_legend() is None
+    assert [label.get_text() for label in few.get_xticklabels()] == ["1", "10", "100"]
+    many = plots.lines(range(50), {"a": range(50), "b": range(50)}, "K", "nats")
+    assert few.lines[0].get_marker() == "o" and many.lines[0].get_marker() == "" and many.get_legend()
+    assert many.lines[0].get_linestyle() != many.lines[1].get_linestyle()
 
 
 def test_a_tone_is_loudest_at_its_frequency_and_level():
@@ -359,6 +424,20 @@ def test_the_dilation_explorer_says_how_far_it_sees(page):
         widgets.dilation_explorer(patterns, depths=[1, 9])
 
 
+def test_the_em_stepper_shows_every_half_step_and_its_likelihood(page):
+    x, *parameters = toy_mixture()
+    shares = torch.full((50, 2), 0.5)
+    steps = [("start", parameters, None, -4.0), ("E 1", parameters, shares, -4.0), ("M 1", parameters, shares, -3.25)]
+    widgets.em_stepper(x, steps)
+    data = state(page[0]["text/html"])
+    assert data["dials"] == [["half step", ["start", "E 1", "M 1"], 0, True]] and len(set(data["pictures"])) == 3
+    assert [data["words"][i] for i in data["word"]][2] == "M 1: -3.2500 nats per point"
+    assert page[0]["text/plain"] and not plt.get_fignums()
+    assert len({Image.open(io.BytesIO(decode(url))).size for url in data["pictures"]}) == 1
+    with pytest.raises(ValueError, match="of each frame"):
+        widgets.em_stepper(x, [])
+
+
 def test_the_live_explorer_asks_the_model_and_leaves_a_text(page, monkeypatch):
     asked = []
 
@@ -436,3 +515,17 @@ def test_a_walker_that_cannot_work_is_refused(words, change):
     right = dict(tiles=torch.zeros(3, 3, 4, 4), first=[0, 1, 2], second=[0, 1, 2], alt="Nothing.")
     with pytest.raises(ValueError, match=re.escape(words)):
         widgets.code_walker_html(**right | change)
+
+
+def test_traversals_show_the_images_of_each_choice(page):
+    images = torch.linspace(0, 1, 2 * 3 * 2).view(2, 3, 2, 1, 1, 1).expand(2, 3, 2, 1, 4, 4)
+    widgets.traversals(images, [7, 4], [-1, 0, 1], alt="Grey.", captions=lambda d, v: f"z{d} = {v:g}")
+    data = state(page[0]["text/html"])
+    assert [options for _, options, _, _ in data["dials"]] == [["7", "4"], ["-1", "0", "1"]]
+    assert [at for _, _, at, _ in data["dials"]] == [0, 1] and data["words"][data["word"][5]] == "z4 = 1"
+    for place, pair in enumerate(images.reshape(6, 2, 4, 4)):
+        picture = np.asarray(Image.open(io.BytesIO(decode(data["pictures"][data["picture"][place]]))).convert("L"))
+        assert picture.shape == (12, 24)
+        assert picture[0, [0, 23]] / 255 == pytest.approx(1 - pair[:, 0, 0].numpy(), abs=0.04)
+    with pytest.raises(ValueError, match=r"expected \(2, 2, n, 1, H, W\)"):
+        widgets.traversals(images, [7, 4], [-1, 1])

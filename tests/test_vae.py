@@ -563,6 +563,17 @@ def test_likelihoods_are_always_in_float32(build):
     law_float32(build())
 
 
+def test_training_follows_autocast_where_there_is_a_network():
+    for build in MODELS.values():
+        model, losses = build(), []
+        for enabled in (False, True):
+            with torch.random.fork_rng(devices=[]), torch.autocast("cpu", torch.bfloat16, enabled=enabled):
+                torch.manual_seed(0)
+                losses.append(model.loss(data(model)))
+        assert losses[1].dtype == torch.float32 and losses[1].item() == pytest.approx(losses[0].item(), rel=0.05)
+        assert torch.equal(*losses) == isinstance(model, LinearGaussianVAE)
+
+
 @every
 def test_gradients_are_finite_differences(build):
     law_gradients(build())

@@ -153,7 +153,7 @@ class LatentVariableModel(nn.Module):
     def sample(self, n: int, generator: torch.Generator | None = None) -> Tensor:
         """Draw a code, then an event: (n, *event_shape), uint8 (Bernoulli decoder) or float32 (Gaussian)."""
         n = positive_integer("n", n, least=0)
-        z = torch.randn(n, self.latent, generator=generator, device=self._weight.device, dtype=self._weight.dtype)
+        z = torch.randn(n, self.latent, generator=generator, device=self._weight.device)
         return self.draw(z, generator)
 
     @torch.no_grad()
