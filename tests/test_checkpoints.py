@@ -33,6 +33,16 @@ def test_the_stored_wavenet_scores_what_was_written_beside_it():
     assert bits == pytest.approx(facts["test"], abs=0.01)
 
 
+@pytest.mark.parametrize("name", [name for name in ("vae", "iwae") if checkpoints.path(name).exists()])
+def test_the_stored_vaes_score_what_was_written_beside_them(name):
+    model, facts = checkpoints.load(name)
+    x = data.binarise(data.mnist("test")[0], torch.Generator().manual_seed(0))[:600]
+    bound = -metrics.importance_bound(model, x, 500)
+    error = bound.std().item() / len(bound) ** 0.5
+    assert abs(bound.mean().item() - facts["test"]) < 3 * error
+    assert facts["parameters"] == sum(p.numel() for p in model.parameters())
+
+
 @pytest.mark.parametrize("name", [name for name in checkpoints.RECIPES if checkpoints.path(name).exists()])
 def test_damaged_and_missing_files_are_named(name, elsewhere):
     file = elsewhere / f"{name}.safetensors"
