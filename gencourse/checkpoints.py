@@ -9,7 +9,7 @@ from pathlib import Path
 import torch
 
 from . import data, metrics
-from .models import VAE, PixelCNN, WaveNet
+from .models import VAE, Classifier, PixelCNN, WaveNet
 from .storage import facts, save
 from .storage import load as load_weights
 from .train import fit
@@ -40,7 +40,12 @@ RECIPES = {
         model=VAE,
         build=dict(MNIST_VAE, n_samples=50),
         start="vae",
-        fit=dict(steps=200_000, batch_size=20, lr=5e-4, average=0.9995, precision="float32"),
+        fit=dict(steps=60_000, batch_size=20, lr=5e-4, average=0.9995, precision="float32"),
+    ),
+    "classifier": dict(
+        model=Classifier,
+        build=dict(event_shape=(1, 28, 28), n_classes=10, channels=16, n_features=96),
+        fit=dict(steps=10_000, batch_size=128, lr=3e-3, average=0.999),
     ),
 }  # fmt: skip
 
@@ -76,8 +81,12 @@ def train(name: str, effort: float = 1.0, folder: str | Path = "build/runs") -> 
         load_weights(model, path(recipe["start"]))
     arguments = dict(recipe["fit"], name=name, checkpoint=Path(folder) / f"{name}.run.safetensors")
     arguments["steps"] = max(1, round(arguments["steps"] * effort))
-    of_sound, bounded = recipe["model"] is WaveNet, recipe["model"] is VAE
-    x, condition, prepare, measure = _sounds(model) if of_sound else _images(bounded)
+    if recipe["model"] is Classifier:
+        x, condition, prepare, measure = _digits()
+    elif recipe["model"] is WaveNet:
+        x, condition, prepare, measure = _sounds(model)
+    else:
+        x, condition, prepare, measure = _images(bounded=recipe["model"] is VAE)
     history = fit(
         model, x, condition=condition, prepare=prepare,
         measure=lambda model: measure(model, "validation"), measure_every=max(1, arguments["steps"] // 10), **arguments,
@@ -89,6 +98,7 @@ def train(name: str, effort: float = 1.0, folder: str | Path = "build/runs") -> 
         steps=len(history.loss), minutes=round(history.seconds / 60, 1), precision=history.precision,
         parameters=sum(p.numel() for p in model.parameters()),
         validation=history.measured, test=measure(model, "test"),
+        **({"test_binarised": measure(model, "test", binary=True)} if recipe["model"] is Classifier else {}),
     )  # fmt: skip
     print(f"{target}: {facts(target)}")
     return target
@@ -122,3 +132,34 @@ def _sounds(model):
     x = torch.cat([heard.levels, heard.levels])  # once with the word told, once without
     condition = torch.cat([heard.words, torch.full_like(heard.words, said_nothing)])
     return x, condition, None, measure
+
+
+def _digits():
+    @torch.no_grad()
+    def measure(model, split, binary=False):
+        """Share of the digits that are recognised: grey ones, or binary ones, drawn once with seed 0."""
+        images, labels = data.mnist(split)
+        x = data.binarise(images, torch.Generator().manual_seed(0)) if binary else images / 255
+        right = [model(part).argmax(1) == those for part, those in zip(x.split(1000), labels.split(1000))]
+        return torch.cat(right).double().mean().item()
+
+    images, labels = data.mnist("train")
+    return images, labels, grey_and_binary, measure
+
+
+def shifted(x: torch.Tensor, most: int, generator: torch.Generator) -> torch.Tensor:
+    """Every image moved by up to `most` pixels each way, all moves equally probable; paper (0) comes in at the side."""
+    n, _, height, width = x.shape
+    page = torch.nn.functional.pad(x, (most,) * 4)
+    down, right = torch.randint(2 * most + 1, (2, n, 1), generator=generator)
+    rows, columns = down + torch.arange(height), right + torch.arange(width)  # (n, H), (n, W)
+    return page[torch.arange(n)[:, None, None], :, rows[:, :, None], columns[:, None]].permute(0, 3, 1, 2)
+
+
+def grey_and_binary(x: torch.Tensor, generator: torch.Generator) -> torch.Tensor:
+    """Digits for the classifier: (N, 1, H, W) uint8 -> in [0, 1], moved by up to 2 pixels, every second one binary."""
+    x = shifted(x, 2, generator)
+    binary = data.binarise(x[::2], generator)
+    x = x / 255
+    x[::2] = binary.float()
+    return x

@@ -29,6 +29,23 @@ def main(arguments=None):
     train.add_argument("--effort", type=float, default=1.0, help="multiplies the number of steps")
     train.set_defaults(run=_train)
 
+    study = commands.add_parser(
+        "study", help="a failure over many seeds, here or on a cluster",
+        description="Runs a study: every combination of settings with every seed; what is there already is not run "
+        "again. `gencourse study report NAME` counts what is there; without a name, all studies are listed.",
+    )
+    study.add_argument("name", nargs="*", metavar="[report] NAME", help="which, such as gmm-singular")
+    study.add_argument("--seeds", type=int, default=20, metavar="N", help="the seeds 0 to N-1 (default: 20)")
+    study.add_argument(
+        "--set", action="append", default=[], dest="settings", metavar="DIAL=VALUE,…", help="such as: --set n=15,100"
+    )
+    study.add_argument("--folder", type=Path, help="of the results (default: build/studies/NAME)")
+    study.add_argument("--workers", type=int, metavar="N", help="processes on this machine (default: one a core)")
+    study.add_argument("--scheduler", metavar="ADDRESS", help="of a Dask cluster, such as tcp://10.0.0.1:8786")
+    study.add_argument("--retry", action="store_true", help="also run again what failed")
+    study.add_argument("--pack", action="store_true", help="then put all into data/studies/NAME.json")
+    study.set_defaults(run=_study)
+
     options = parser.parse_args(arguments)
     try:
         return options.run(options)
@@ -80,6 +97,73 @@ def _train(options):
         print(stopped, file=sys.stderr)
         return 130
     return 0
+
+
+def _study(options):
+    from gencourse import study
+
+    if not options.name:
+        for name, function in study.STUDIES.items():
+            print(f"{name:16} {function.__doc__.splitlines()[0]}")
+        return 0
+    *report, name = options.name
+    if report == ["report"]:
+        return _report(name, options.folder)
+    if report:
+        raise ValueError(f"{' '.join(options.name)!r} makes no sense; expected NAME or report NAME")
+    settings = _settings(options.settings)
+    try:
+        runs = study.run(
+            name, options.seeds, settings, folder=options.folder, workers=options.workers,
+            scheduler=options.scheduler, retry=options.retry,
+        )  # fmt: skip
+        print(study.report(name, runs))
+        if options.pack:
+            print(f"packed into {study.pack(name, options.seeds, settings, options.folder)}")
+    except study.StudyError as stopped:
+        print(f"gencourse study: {stopped}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt as stopped:
+        print(stopped, file=sys.stderr)
+        return 130
+    failed = sum(run.error is not None for run in runs)
+    if failed:
+        print(f"{failed} of {len(runs)} runs failed; --retry runs them again", file=sys.stderr)
+    return 1 if failed else 0
+
+
+def _report(name, folder):
+    from gencourse import plots, study
+    from gencourse._files import write_whole
+
+    try:
+        runs = study.results(name, folder)
+    except FileNotFoundError:
+        if folder is not None:
+            raise
+        packed = study.load(name)
+        runs = packed.runs
+        print(f"nothing in build/studies/{name}; as shipped, made by: {packed.command}")
+    print(study.report(name, runs))
+    picture = (folder or Path("build/studies") / name) / "report.png"
+    plots.use_style()
+    with write_whole(picture) as part:
+        part.write_bytes(plots.png(study.figure(runs)))
+    print(f"the figure is {picture}")
+    return 0
+
+
+def _settings(texts):
+    """["n=15,100", "floor=0.1"] -> {"n": [15, 100], "floor": [0.1]}."""
+    settings = {}
+    for text in texts:
+        dial, equals, values = text.partition("=")
+        if not (dial and equals and values):
+            raise ValueError(f"--set {text!r}: expected DIAL=VALUE,VALUE, such as --set n=15,100")
+        if dial in settings:
+            raise ValueError(f"--set {dial} is given twice; write its values in one: {dial}=1,2")
+        settings[dial] = [_value(value) for value in values.split(",")]
+    return settings
 
 
 def _value(text):

@@ -17,8 +17,9 @@ from torch import Tensor
 from gencourse._files import DataError, check, data_root, read
 
 __all__ = [
-    "SAMPLE_RATE", "DataError", "SpokenWords", "Windows", "all_sequences", "binarise", "check", "data_root",
-    "mnist", "mu_law_decode", "mu_law_encode", "spoken_words", "tiny_images", "vocabulary", "windows",
+    "GRID", "RING", "SAMPLE_RATE", "DataError", "Modes", "SpokenWords", "Windows", "all_sequences", "binarise", "check",
+    "data_root", "grid", "mnist", "mu_law_decode", "mu_law_encode", "ring", "spoken_words", "tiny_images", "vocabulary",
+    "windows",
 ]  # fmt: skip
 
 SAMPLE_RATE = 8000  # Hz
@@ -211,6 +212,45 @@ def tiny_images(side: int) -> Tensor:
     if side not in (1, 2, 3, 4):
         raise ValueError(f"side is {side!r}; expected 1, 2, 3 or 4 (side 5 would make 33,554,432 images)")
     return all_sequences(side * side, 2).reshape(-1, 1, side, side)
+
+
+class Modes(NamedTuple):
+    """A mixture of round Gaussians in the plane, all of one weight and width."""
+
+    centres: Tensor  # (K, 2) float32
+    sigma: float  # standard deviation, along each axis
+
+
+# the two toy sets of VEEGAN (Srivastava et al., arXiv:1705.07761, section 4.1) and PacGAN (arXiv:1712.04086)
+_angles = torch.arange(8, dtype=torch.float64) * (2 * math.pi / 8)  # linspace(0, 2π, 8) would put the last on the first
+_lines = torch.arange(-4, 5, 2, dtype=torch.float32)
+RING = Modes(torch.stack([_angles.cos(), _angles.sin()], 1).float(), 0.01)  # 8 centres, radius 1
+GRID = Modes(torch.cartesian_prod(_lines, _lines), 0.05)  # 25 centres, {-4, -2, 0, 2, 4}²
+
+
+def ring(n: int, generator: torch.Generator) -> Tensor:
+    """Eight narrow Gaussians on the unit circle, RING: (n, 2) float32. Raises as `grid` does."""
+    return _draw_modes(RING, n, generator)
+
+
+def grid(n: int, generator: torch.Generator) -> Tensor:
+    """Twenty-five narrow Gaussians on a square lattice, GRID: (n, 2) float32.
+
+    Raises TypeError without a generator or a whole number n, ValueError for n below 1.
+    """
+    return _draw_modes(GRID, n, generator)
+
+
+def _draw_modes(modes: Modes, n: int, generator: torch.Generator) -> Tensor:
+    if not isinstance(generator, torch.Generator):
+        raise TypeError(f"a toy set needs a torch.Generator, got {type(generator).__name__}: "
+                        f"ring(n, torch.Generator().manual_seed(0))")
+    if isinstance(n, bool) or not isinstance(n, int):
+        raise TypeError(f"n is {n!r}; expected a whole number of points")
+    if n < 1:
+        raise ValueError(f"n is {n}; expected at least one point")
+    which = torch.randint(len(modes.centres), (n,), generator=generator)
+    return modes.centres[which] + modes.sigma * torch.randn(n, 2, generator=generator)
 
 
 # Reading and checking -------------------------------------------------------------------------------------

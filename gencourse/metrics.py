@@ -1,7 +1,8 @@
-"""Yardsticks: how likely, how far it sees, how much alike."""
+"""Yardsticks: how likely, how far it sees, how much alike, how varied, how much copied."""
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -164,7 +165,7 @@ def mutual_information(a: Tensor, b: Tensor, bins: int = 20) -> float:
 
     def classes(v):
         if v.is_floating_point():
-            v = torch.bucketize(v, v.quantile(torch.linspace(0, 1, bins + 1).to(v)[1:-1]))
+            v = torch.bucketize(v.contiguous(), v.quantile(torch.linspace(0, 1, bins + 1).to(v)[1:-1]))
         return v.unique(return_inverse=True)[1]
 
     i, j = classes(a), classes(b)
@@ -193,13 +194,20 @@ def thickness(images: Tensor) -> Tensor:
 
 def _moments(images: Tensor) -> tuple[Tensor, Tensor, Tensor]:
     """Ink in [0, 1], (N, H, W), and the place of each pixel seen from its centre of mass: rows, columns."""
-    if images.dim() != 4 or images.shape[1] != 1 or not len(images):
-        raise ValueError(f"images have shape {tuple(images.shape)}; expected (N, 1, H, W)")
-    ink = images[:, 0].float()
-    ink = ink / 255 if images.dtype == torch.uint8 and images.max() > 1 else ink
+    ink = _ink(images)
     mass = ink.sum((1, 2)).clamp(min=1e-9)[:, None, None]
     y, x = torch.arange(ink.shape[1]).to(ink)[None, :, None], torch.arange(ink.shape[2]).to(ink)[None, None]
     return ink, y - (ink * y).sum((1, 2), True) / mass, x - (ink * x).sum((1, 2), True) / mass
+
+
+def _ink(images: Tensor) -> Tensor:
+    """(N, 1, H, W) images -> (N, H, W) float32; grey levels of uint8, 0 … 255, become numbers in [0, 1]."""
+    if images.dim() != 4 or images.shape[1] != 1 or not len(images):
+        raise ValueError(f"images have shape {tuple(images.shape)}; expected (N, 1, H, W)")
+    if not torch.isfinite(images).all():
+        raise ValueError("images hold NaN or infinite values; look for where they come from")
+    ink = images[:, 0].float()
+    return ink / 255 if images.dtype == torch.uint8 and images.max() > 1 else ink
 
 
 def cell_probabilities(density: Callable[[Tensor], Tensor], edges: Tensor, points: int = 4) -> Tensor:
@@ -227,3 +235,348 @@ def total_variation(p: Tensor, q: Tensor) -> float:
     if p.shape != q.shape or p.dim() != 1:
         raise ValueError(f"p has shape {tuple(p.shape)}, q {tuple(q.shape)}; expected the same (K,)")
     return 0.5 * (p - q).abs().sum().item()
+
+
+# Modes ---------------------------------------------------------------------------------------------------------------
+
+
+class Modes(NamedTuple):
+    """How much of a law with K known modes is there."""
+
+    captured: int  # modes that hold one sample of high quality at least
+    high_quality: float  # share of the samples, 0 to 1
+    reverse_kl: float  # nats: 0 if all modes hold as much, log K if one holds all
+
+
+def mode_statistics(samples: Tensor, centres: Tensor, sigma: float) -> Modes:
+    """Modes of a mixture of K equal Gaussians that samples come from, and how many of them come from any.
+
+    The protocol of VEEGAN (Srivastava et al., arXiv:1705.07761, section 4.1) and PacGAN (Lin et al., arXiv:1712.04086,
+    section 4.1), on 2,500 samples: one is of high quality within three standard deviations of the nearest centre, and
+    a mode is captured that is nearest to at least one of these. Reverse KL = log K − entropy of their shares, KL(their
+    modes ‖ uniform); log K, its largest value, where no sample is of high quality. Of samples from the mixture itself,
+    in two dimensions, 1 − exp(−9/2) = 98.9 % are of high quality.
+
+    Args:
+        samples: (N, D). centres: (K, D). sigma: the standard deviation of each mode, in the units of the samples.
+    """
+    _check_features(samples=samples, centres=centres)
+    if not 0 < sigma < math.inf:
+        raise ValueError(f"sigma is {sigma}; expected a positive number, the standard deviation of a mode")
+    distance, mode = _nearest(samples, centres)
+    good = distance <= 3 * sigma
+    return _modes(mode[good], len(centres), len(samples))
+
+
+def class_modes(logits: Tensor, confidence: float = 0.9) -> Modes:
+    """The same of images and classes, as a classifier sees them.
+
+    A sample is of high quality if the classifier gives its best class at least the probability `confidence`; that
+    class is its mode. Stacked MNIST is counted so (VEEGAN, section 4.2), there without a threshold: confidence = 0.
+    A classifier may be sure of its class where there is none, in noise too: whether samples look like the data, the
+    distances of features say.
+
+    Args:
+        logits: (N, K), of a classifier.
+    """
+    _check_features(logits=logits)
+    if not 0 <= confidence <= 1:
+        raise ValueError(f"confidence is {confidence}; expected a probability")
+    probability, mode = logits.softmax(1).max(1)
+    return _modes(mode[probability >= confidence], logits.shape[1], len(logits))
+
+
+def class_entropy(logits: Tensor) -> float:
+    """Entropy of the classes that samples fall into, 0 (one class) to log K (all alike): (N, K) logits -> nats.
+
+    Each sample counts for its best class. The entropy of N samples falls short by about (K − 1)/2N.
+    """
+    _check_features(logits=logits)
+    return _entropy(torch.bincount(logits.argmax(1), minlength=logits.shape[1]))
+
+
+def _modes(mode: Tensor, n_modes: int, n_samples: int) -> Modes:
+    counts = torch.bincount(mode, minlength=n_modes)  # (K,), of samples of high quality
+    reverse_kl = math.log(n_modes) - (_entropy(counts) if len(mode) else 0)
+    return Modes(int((counts > 0).sum()), len(mode) / n_samples, max(0.0, reverse_kl))
+
+
+def _entropy(counts: Tensor) -> float:
+    """−Σ p log p of the shares that counts (K,) make, nats."""
+    return torch.special.entr(counts.double() / counts.sum()).sum().item()
+
+
+# Two clouds of features ----------------------------------------------------------------------------------------------
+
+
+def frechet_distance(a: Tensor, b: Tensor) -> float:
+    """Squared Fréchet distance of two Gaussians with the means and covariances of a and b: (N, F), (M, F).
+
+    d² = |μ_a − μ_b|² + tr(A + B − 2 (AB)^½), in squared units of the features (Dowson and Landau 1982; Heusel et al.,
+    arXiv:1706.08500, section 2, eq. 6, on features of the Inception network, which we replace by a small classifier:
+    compare only values of the same features). Finite samples make it too large, the more the fewer there are: give
+    as many as in what it is compared with, and print d² of two halves of real data beside it.
+
+    Raises:
+        ValueError: not more samples than features, so that a covariance has no inverse.
+    """
+    _check_features(a=a, b=b)
+    for name, x in dict(a=a, b=b).items():
+        if len(x) <= x.shape[1]:
+            raise ValueError(f"{name} has {len(x)} samples of {x.shape[1]} features; expected more samples than that")
+    (mean_a, cov_a), (mean_b, cov_b) = _moments_of_features(a), _moments_of_features(b)
+    value, vector = torch.linalg.eigh(cov_a)
+    root = vector * value.clamp(min=0).sqrt() @ vector.T  # A^½; (AB)^½ and (A^½ B A^½)^½ have the same trace
+    both = torch.linalg.eigvalsh(root @ cov_b @ root).clamp(min=0).sqrt().sum()
+    return max(0.0, ((mean_a - mean_b).square().sum() + cov_a.trace() + cov_b.trace() - 2 * both).item())
+
+
+def _moments_of_features(x: Tensor) -> tuple[Tensor, Tensor]:
+    mean = x.double().mean(0)
+    deviation = x.double() - mean
+    return mean, deviation.T @ deviation / (len(x) - 1)
+
+
+class PrecisionRecall(NamedTuple):
+    """Shares, 0 to 1."""
+
+    precision: float  # of the fakes, how many lie where real data lie
+    recall: float  # of the real data, how many lie where fakes lie
+
+
+def precision_recall(real: Tensor, fake: Tensor, k: int = 3) -> PrecisionRecall:
+    """Good samples, and all kinds of samples, told apart (Kynkäänniemi et al., arXiv:1904.06991, section 2).
+
+    Each point has a ball whose radius is the distance to its k-th nearest neighbour of its own set; the balls of the
+    real points are where data lie, those of the fakes where the model puts its samples. Of two samples of the same
+    law neither is 1: compare with two halves of real data. One real point far from all others has a ball that
+    swallows much: see `density_coverage`.
+
+    Args:
+        real: (N, F). fake: (M, F). k: 1 to N − 1 and M − 1.
+    """
+    _check_features(real=real, fake=fake)
+    around_real, around_fake = _radii(real, k, "real"), _radii(fake, k, "fake")
+    precise, recalled = torch.zeros(len(fake), dtype=torch.bool, device=fake.device), []
+    for rows, distance in _distances(real, fake):
+        precise |= (distance < around_real[rows, None]).any(0)
+        recalled.append((distance < around_fake).any(1))
+    return PrecisionRecall(precise.double().mean().item(), torch.cat(recalled).double().mean().item())
+
+
+class DensityCoverage(NamedTuple):
+    """Both about 1 for samples of the same law."""
+
+    density: float  # real balls around a fake, over k: can be above 1
+    coverage: float  # share of the real balls that hold a fake
+
+
+def density_coverage(real: Tensor, fake: Tensor, k: int = 5) -> DensityCoverage:
+    """Precision and recall, made steady against outliers (Naeem et al., arXiv:2002.09797, section 3).
+
+    Balls are taken around real points only, to their k-th nearest real neighbour. Density counts in how many of them
+    a fake lies instead of asking whether in any, and is 1 on average for the same law; coverage is then
+    1 − (N−1)…(N−k) / (M+N−1)…(M+N−k), about 1 − 2⁻ᵏ for as many fakes as real points.
+
+    Args:
+        real: (N, F). fake: (M, F). k: 1 to N − 1.
+    """
+    _check_features(real=real, fake=fake)
+    radius, inside, covered = _radii(real, k, "real"), 0, 0
+    for rows, distance in _distances(real, fake):
+        within = distance < radius[rows, None]
+        inside, covered = inside + within.sum().item(), covered + within.any(1).sum().item()
+    return DensityCoverage(inside / (k * len(fake)), covered / len(real))
+
+
+def _radii(x: Tensor, k: int, name: str) -> Tensor:
+    """Distance of every point to its k-th nearest other: (N, F) -> (N,)."""
+    if isinstance(k, bool) or not isinstance(k, int) or not 1 <= k < len(x):
+        raise ValueError(f"k is {k!r} for {len(x)} points of {name}; expected a whole number from 1 to {len(x) - 1}")
+    return torch.cat([distance.kthvalue(k + 1, 1).values for _, distance in _distances(x, x)])  # the first is itself
+
+
+def _nearest(x: Tensor, others: Tensor) -> tuple[Tensor, Tensor]:
+    """Distance to the nearest of the others, and which it is: (N, F), (M, F) -> (N,), (N,)."""
+    nearest = [distance.min(1) for _, distance in _distances(x, others)]
+    return torch.cat([each.values for each in nearest]), torch.cat([each.indices for each in nearest])
+
+
+def _distances(a: Tensor, b: Tensor, numbers: int = 2**21) -> Iterator[tuple[slice, Tensor]]:
+    """Euclidean distances, some rows of a at a time, so that no more than about `numbers` are in memory at once.
+
+    Taken as differences, not by |a|² + |b|² − 2ab: copies are at the distance 0 exactly, and ties remain ties.
+    """
+    b, size = b.detach().double(), max(1, numbers // len(b))
+    for i in range(0, len(a), size):
+        part = a[i : i + size].detach().double()
+        yield slice(i, i + size), torch.cdist(part, b, compute_mode="donot_use_mm_for_euclid_dist")
+
+
+def _check_features(**clouds: Tensor) -> None:
+    """Raise unless all are (N, F) of finite numbers, of one width F."""
+    width = None
+    for name, x in clouds.items():
+        if not isinstance(x, Tensor):
+            raise TypeError(f"{name} is of type {type(x).__name__}; expected a torch.Tensor (N, F)")
+        if x.dim() != 2 or not x.numel():
+            raise ValueError(f"{name} has shape {tuple(x.shape)}; expected (N, F), such as images.flatten(1)")
+        if x.is_complex() or not torch.isfinite(x).all():
+            raise ValueError(f"{name} holds NaN or infinite values, or complex ones; expected finite real numbers")
+        width = width or x.shape[1]
+        if x.shape[1] != width:
+            raise ValueError(f"{name} has {x.shape[1]} features, {next(iter(clouds))} has {width}; expected the same")
+
+
+# Copies --------------------------------------------------------------------------------------------------------------
+
+
+def c_t(
+    train: Tensor, held_out: Tensor, samples: Tensor, cells: int = 1, generator: torch.Generator | None = None
+) -> float:
+    """Do samples lie nearer to the training data than unseen data do? (Meehan et al., arXiv:2004.05675, section 3.)
+
+    U counts the pairs (sample, held-out example) in which the sample is farther from its nearest training example,
+    ties by half; Z_U = (U − mn/2) / √(mn(m+n+1)/12) is its z-score (Mann and Whitney 1947). For samples of the law
+    of the data it is standard normal; copies give a value far below −3, samples off the data one far above 3. It
+    grows with √n, so compare at equal numbers.
+
+    A model may copy in one place and miss the data in another, and the two cancel. With `cells` > 1 the space is
+    divided by k-means on the training data, and C_T is the average of the Z_U of the cells, weighted by their share
+    of held-out data; a cell with fewer than 20 samples is left out.
+
+    Args:
+        train: (N, F). held_out: (n, F), seen by nobody. samples: (m, F), of the model. Pixels or features.
+        generator: of k-means; by default a new one with seed 0.
+
+    Raises:
+        ValueError: a cell without training or held-out examples, or no cell with 20 samples: take fewer cells.
+    """
+    _check_features(train=train, held_out=held_out, samples=samples)
+    if isinstance(cells, bool) or not isinstance(cells, int) or not 1 <= cells <= len(train):
+        raise ValueError(f"cells is {cells!r}; expected a whole number from 1 to {len(train)}, the training examples")
+    if cells == 1:
+        return _z_u(train, held_out, samples)
+    centres = _k_means(train, cells, generator or torch.Generator().manual_seed(0))
+    in_train, in_held_out, in_samples = (_nearest(x, centres)[1] for x in (train, held_out, samples))
+    weights, scores = [], []
+    for cell in range(cells):
+        some = train[in_train == cell], held_out[in_held_out == cell], samples[in_samples == cell]
+        if not len(some[0]) or not len(some[1]):
+            raise ValueError(f"a cell has {len(some[0])} training and {len(some[1])} held-out examples; take fewer "
+                             f"cells than {cells}, or give more examples")
+        if len(some[2]) >= 20:
+            weights.append(len(some[1]))
+            scores.append(_z_u(*some))
+    if not weights:
+        raise ValueError(f"none of {cells} cells has 20 of the {len(samples)} samples; draw more, or take fewer cells")
+    return sum(w * z for w, z in zip(weights, scores)) / sum(weights)
+
+
+def _z_u(train: Tensor, held_out: Tensor, samples: Tensor) -> float:
+    own, unseen = _nearest(samples, train)[0], _nearest(held_out, train)[0].sort().values
+    n, m = len(held_out), len(samples)
+    u = (torch.searchsorted(unseen, own) + torch.searchsorted(unseen, own, right=True)).sum().item() / 2
+    return (u - m * n / 2) / math.sqrt(m * n * (m + n + 1) / 12)
+
+
+def _k_means(x: Tensor, k: int, generator: torch.Generator, steps: int = 20) -> Tensor:
+    """Centres (k, F) of Lloyd's algorithm; a centre that lost all its points stays where it is."""
+    x = x.double()
+    centres = x[torch.randperm(len(x), generator=generator)[:k]]
+    for _ in range(steps):
+        cell = _nearest(x, centres)[1]
+        counts = torch.bincount(cell, minlength=k)[:, None]
+        sums = torch.zeros_like(centres).index_add_(0, cell, x)
+        centres = torch.where(counts > 0, sums / counts.clamp(min=1), centres)
+    return centres
+
+
+def nearest_ratio(train: Tensor, held_out: Tensor, samples: Tensor) -> Tensor:
+    """Distance of each sample to the nearest training example over that to the nearest held-out one: (S,).
+
+    Below 1 it is nearer to what the model was trained on; 0 is a copy. For samples of the law of the data half are
+    below 1, whatever the law, for the two sets could be exchanged; so the share below 1 is a score with the floor ½.
+
+    Args:
+        train, held_out: (N, F) each, as many of both: the nearest of more examples is nearer.
+        samples: (S, F). Pixels or features.
+    """
+    _check_features(train=train, held_out=held_out, samples=samples)
+    if len(train) != len(held_out):
+        raise ValueError(f"train has {len(train)} examples, held_out {len(held_out)}; expected as many, or the larger "
+                         "set is nearer for that alone")
+    seen, unseen = _nearest(samples, train)[0], _nearest(samples, held_out)[0]
+    return torch.where(seen == unseen, torch.ones_like(seen), seen / unseen)
+
+
+class Support(NamedTuple):
+    """How many different things a model makes, by its duplicates."""
+
+    size: float  # estimate; inf if there is no duplicate
+    at_least: float  # with a confidence of about 95 %
+    duplicates: int  # pairs
+
+
+def birthday_support(samples: Tensor, threshold: float = 0.0) -> Support:
+    """Number of different outcomes, from how many of all pairs of s samples are the same.
+
+    Two draws of a law over N equally probable things are the same with probability 1/N, so N is about
+    s(s−1)/2 over the number of equal pairs; among 1.2·√N samples a duplicate is as probable as not, the paradox of
+    birthdays (Arora and Zhang, arXiv:1706.08224). Of unequal probabilities it is 1/Σp², the number of
+    equally probable things that would have as many duplicates. Nothing is said about a support far beyond s².
+
+    Args:
+        samples: (S, F). threshold: the largest distance of two that count as the same, in units of the features: such
+            as one that hardly any two real examples fall below, to be printed beside it.
+    """
+    _check_features(samples=samples)
+    if len(samples) < 2:
+        raise ValueError(f"samples has {len(samples)} row; duplicates need two at least")
+    if not 0 <= threshold < math.inf:
+        raise ValueError(f"threshold is {threshold}; expected a distance, at least 0")
+    twice = sum((distance <= threshold).sum().item() for _, distance in _distances(samples, samples)) - len(samples)
+    pairs, equal = len(samples) * (len(samples) - 1) / 2, twice // 2
+    most = equal + 2 * math.sqrt(equal) + 3  # what is seen may be a small number by chance (Poisson)
+    return Support(pairs / equal if equal else math.inf, max(1.0, pairs / most), equal)
+
+
+# Sharpness -----------------------------------------------------------------------------------------------------------
+
+
+def sharpness(images: Tensor) -> Tensor:
+    """Energy of the Laplacian over that of the image, Σ (Δx)² / Σ x²: (N, 1, H, W) -> (N,), 0 to 64.
+
+    Δx is the sum of the four neighbours less four times the pixel, paper (0) around the page. Blur takes it down; noise
+    takes it up, so that the aim is the value of the data, not more. Moving the image and the depth of the ink change
+    nothing. After the focus measures of microscopy (Pech-Pacheco et al., ICPR 2000). An empty image has 0.
+    """
+    ink = torch.nn.functional.pad(_ink(images), (2,) * 4)  # (N, H + 4, W + 4)
+    middle = ink[:, 1:-1, 1:-1]
+    around = ink[:, 2:, 1:-1] + ink[:, :-2, 1:-1] + ink[:, 1:-1, 2:] + ink[:, 1:-1, :-2]
+    energy = ink.square().sum((1, 2))
+    return (around - 4 * middle).square().sum((1, 2)) / energy.clamp(min=1e-12)
+
+
+class Spectrum(NamedTuple):
+    """Power at rings of equal frequency."""
+
+    frequency: Tensor  # (R,) cycles a pixel, 0 to ½: a wave of two pixels
+    power: Tensor  # (R,) squared ink
+
+
+def spectrum(images: Tensor) -> Spectrum:
+    """Power of the images at every frequency, whatever its direction, averaged over the images: (N, 1, H, W).
+
+    |discrete Fourier transform|² / HW, averaged over rings one cycle a page wide: white noise has its variance at each
+    frequency. Natural images fall as 1/frequency² (Field 1987); a blurred image falls faster.
+    """
+    ink = _ink(images)
+    height, width = ink.shape[1:]
+    total = sum(torch.fft.fft2(part.double()).abs().square().sum(0) for part in ink.split(1000))
+    power, page = total / ink.numel(), max(height, width)  # (H, W)
+    distance = torch.hypot(torch.fft.fftfreq(height)[:, None], torch.fft.fftfreq(width))  # (H, W)
+    ring = (distance * page).round().long()
+    inside = ring <= page // 2
+    counts = torch.bincount(ring[inside])
+    return Spectrum(torch.arange(len(counts)) / page, torch.bincount(ring[inside], power[inside]) / counts)

@@ -789,3 +789,72 @@ def _bare(shape: tuple[int, int], dpi: int = 100) -> tuple[Figure, Axes]:
     ax = figure.add_axes((0, 0, 1, 1))
     ax.set_axis_off()
     return figure, ax
+
+
+# Studies --------------------------------------------------------------------------------------------------
+
+
+def study_shares(panels: Mapping[str, Mapping[str, Sequence[float]]], shares: Sequence[str] | set[str] = ()) -> Figure:
+    """How often, or how much: one panel an outcome, one line a setting, its mean with the 95 % confidence interval.
+
+    Args:
+        panels: outcome -> setting -> (mean, low, high); nan where there is none. All panels have the same settings.
+        shares: outcomes that are shares of runs, drawn as discs from 0 to 1; the others are means, drawn as squares.
+    """
+    settings = list(dict.fromkeys(label for panel in panels.values() for label in panel))
+    if not settings:
+        raise ValueError("there is nothing to draw; give at least one outcome of one setting")
+    columns = min(len(panels), 3)
+    rows = -(-len(panels) // columns)
+    size = (2 + 3 * columns, rows * (1.2 + 0.35 * len(settings)))
+    figure, axes = plt.subplots(rows, columns, figsize=size, sharey=True, squeeze=False)
+    for ax in axes.flat[len(panels) :]:
+        ax.remove()
+    for ax, (outcome, panel) in zip(axes.flat, panels.items()):
+        share = outcome in shares
+        for row, label in enumerate(settings):
+            mean, low, high = (float(value) for value in panel.get(label, [math.nan] * 3))
+            if not math.isnan(low) and not low <= mean <= high:
+                raise ValueError(f"{outcome}, {label}: mean {mean:g} is outside its interval, {low:g} to {high:g}")
+            ax.plot([low, high], [row, row], color=BLACK, linewidth=1.5, solid_capstyle="butt")
+            ax.plot(mean, row, "o" if share else "s", color=BLUE if share else VERMILLION)
+        if share:
+            ax.set_xlim(-0.03, 1.03)
+        ax.set(title=outcome, xlabel="share of runs" if share else "mean")
+        ax.set_yticks(range(len(settings)), settings)
+        ax.grid(axis="x", alpha=0.3)
+    for ax in axes[:, 0]:
+        ax.set_ylabel("setting")
+    axes[0, 0].set_ylim(len(settings) - 0.5, -0.5)  # the first setting on top
+    return figure
+
+
+# A contest in the plane -----------------------------------------------------------------------------------
+
+
+def contest(verdict, centres, samples, extent: Sequence[float], cells: int = 60, title: str = "") -> Figure:
+    """The plane as a discriminator sees it, from D = 0, dark, to D = 1, light, and a generator's samples on it.
+
+    Small, for a film: many of them have to fit into one notebook.
+
+    verdict: (H, W) values of D, bottom row first, or a function of (N, 2) float64 points, asked at `cells` places from
+    left to right. centres: (K, 2), where data are: crosses. samples: (N, 2): dots. extent: left, right, bottom, top.
+    """
+    values = _on_the_plane(verdict, extent, cells) if callable(verdict) else _array(verdict).astype(float)
+    centres, samples = _array(centres), _array(samples)
+    for name, points in (("centres", centres), ("samples", samples)):
+        if points.ndim != 2 or points.shape[1] != 2:
+            raise ValueError(f"{name} have shape {points.shape}; expected (N, 2)")
+    if values.ndim != 2 or not (values >= 0).all() or not (values <= 1).all():
+        raise ValueError(f"verdict has shape {values.shape} and not only probabilities; expected (H, W) values of D")
+    left, right, bottom, top = extent
+    figure, ax = plt.subplots(figsize=(5.6, 4.5 * (top - bottom) / (right - left)), dpi=72)
+    shades = plt.get_cmap("cividis", 16)
+    image = ax.imshow(values, origin="lower", extent=tuple(extent), cmap=shades, vmin=0, vmax=1)
+    ax.plot(*centres.T, "P", color="white", markeredgecolor="black", markersize=9, linestyle="none", label="data")
+    ax.plot(*samples.T, "o", color=VERMILLION, markeredgecolor="black", markeredgewidth=0.3, markersize=3.5,
+            linestyle="none", label="samples")  # fmt: skip
+    ax.set(xlabel="$x_1$", ylabel="$x_2$", xlim=(left, right), ylim=(bottom, top), title=title)
+    figure.colorbar(image, ax=ax, label="D, probability of data")
+    figure.legend(loc="outside upper center", ncols=2)
+    return figure

@@ -1,8 +1,9 @@
-"""Training: one plain loop, with everything that it did written down.
+"""Training: one plain loop, with everything that it did written down, and what a step is for a model or a contest.
 
-`fit` calls `model.loss` and nothing else of a model. It can be interrupted at any step and resumed to the same place
-as a run that was not: the random numbers, the optimiser and the averaged weights are part of what is kept. Random
-numbers that a loss draws without a generator, as a VAE's noise or dropout, are decided by the run and the step.
+`fit` calls `model.loss` and nothing else of a model; `fit_gan` lets two players move in turn. Both can be interrupted
+at any step and resumed to the same place as a run that was not: the random numbers, the optimisers and the averaged
+weights are part of what is kept. Random numbers that a loss draws without a generator, as a VAE's noise or dropout, are
+decided by the run and the step.
 """
 
 import contextlib
@@ -13,7 +14,7 @@ import signal
 import tempfile
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -24,6 +25,7 @@ from .progress import progress
 from .storage import differences, read_state, write_state
 
 PRECISIONS = ("auto", "float32", "bfloat16")
+ANNEAL = ("none", "cosine", "exponential")
 
 
 @dataclass
@@ -47,10 +49,36 @@ class History:
 
     def smooth(self, window: int = 50) -> list[float]:
         """Mean of the last `window` losses at every step (fewer at the beginning)."""
-        total = [0.0]
-        for loss in self.loss:
-            total.append(total[-1] + loss)
-        return [(total[i] - total[max(0, i - window)]) / min(i, window) for i in range(1, len(total))]
+        return _running_mean(self.loss, window)
+
+
+@dataclass
+class GANHistory:
+    """What a contest did.
+
+    Attributes:
+        loss_d, loss_g: the losses of both players at every step, means over its updates, penalties included.
+        d_real, d_fake: mean of D over data and over samples, as it was when D was about to move: probabilities (scores
+            under a Wasserstein or hinge loss).
+        grad_norm_g: norm of the gradient that the generator got.
+        measured: (step, value) pairs of `measure`, if one was given; a value is a number or a dict of numbers.
+        seconds: wall-clock time spent in training steps, over all resumptions.
+        interrupted: True if steps are left to do; give the GANHistory back as `resume` to do them.
+    """
+
+    loss_d: list[float] = field(default_factory=list)
+    loss_g: list[float] = field(default_factory=list)
+    d_real: list[float] = field(default_factory=list)
+    d_fake: list[float] = field(default_factory=list)
+    grad_norm_g: list[float] = field(default_factory=list)
+    measured: list[tuple[int, float | dict[str, float]]] = field(default_factory=list)
+    seconds: float = 0.0
+    interrupted: bool = False
+    state: dict | None = field(default=None, repr=False)
+
+    def smooth(self, of: str = "loss_g", window: int = 50) -> list[float]:
+        """Mean of the last `window` values of one of the lists at every step (fewer at the beginning)."""
+        return _running_mean(getattr(self, of), window)
 
 
 def fit(
@@ -107,93 +135,173 @@ def fit(
     generator = generator or torch.Generator().manual_seed(0)
     _check_model(model)
     _check_data(x, condition, batch_size)
-    _check_numbers(steps, batch_size, lr, average, clip, measure_every, checkpoint_every)
-    _check_run(precision, generator, checkpoint, resume)
+    _check_counts(steps=steps, batch_size=batch_size, checkpoint_every=checkpoint_every, measure_every=measure_every)
+    _check_numbers(lr=lr, average=average, clip=clip)
+    if precision not in PRECISIONS:
+        raise ValueError(f"precision is {precision!r}; expected one of {PRECISIONS}")
+    _check_run(generator, checkpoint, resume, History)
     device = next(model.parameters()).device
     bfloat16 = precision == "bfloat16" or (precision == "auto" and native_bfloat16(device))
     history = History(precision="bfloat16" if bfloat16 else "float32")
     optimizer = torch.optim.Adam(model.parameters(), lr=lr, betas=(0.9, 0.99))
     settings = dict(steps=steps, batch_size=batch_size, lr=lr, average=average, clip=clip, examples=len(x))
     settings["precision"] = history.precision
-
-    step, shuffle_seed = 0, int(torch.randint(2**31, (), generator=generator, device=generator.device))
     averaged = {k: v.detach().clone() for k, v in model.named_parameters()} if average else None
-    state = resume.state if resume is not None else read_state(checkpoint)
-    if state is not None:
-        step, shuffle_seed = _restore(state, settings, model, optimizer, averaged, generator, history)
+    run = _Run(model, {"optimizer": optimizer}, averaged, generator, history, settings, name, measure, measure_every)
+    run.begin_or_go_on(checkpoint, checkpoint_every, resume)
 
-    def due() -> bool:
-        """Whether a measurement belongs to this step and is not made yet."""
-        now = step == steps or (measure_every and step and step % measure_every == 0)
-        return bool(measure and now and (not history.measured or history.measured[-1][0] < step))
+    def prepare_step(step: int) -> dict[str, float]:
+        """The gradient of the loss on the next batch; the weights stay."""
+        index = _batch(step, len(x), batch_size, run.seed)
+        batch = x[index].to(device)
+        if prepare is not None:
+            batch = prepare(batch, generator)
+        given = () if condition is None else (condition[index].to(device),)
+        optimizer.zero_grad(set_to_none=True)
+        with torch.autocast(device.type, torch.bfloat16, enabled=bfloat16):
+            loss = model.loss(batch, *given)
+        value = _finite(loss.item(), "loss", step, steps, lr)
+        loss.backward()
+        norm = nn.utils.clip_grad_norm_(model.parameters(), clip)
+        _finite(norm.item(), "norm of the gradient", step, steps, lr)
+        return {"loss": value}
 
-    def present() -> dict:
-        return _state(step, shuffle_seed, settings, model, optimizer, averaged, generator, history)
+    def take_step(step: int) -> None:
+        """The weights move, and behind them their average."""
+        for group in optimizer.param_groups:
+            group["lr"] = lr * schedule(step, steps)
+        optimizer.step()
+        _average(averaged, model, average, step + 1)
 
     model.to(memory_format=torch.channels_last if bfloat16 else torch.contiguous_format)
-    bar = progress(total=steps, desc=name, unit="step")
-    bar.update(step)
     try:
-        with _Interrupts() as interrupts, _global_randomness(shuffle_seed, device) as reseed:
-            while not interrupts.asked and (step < steps or due()):
-                before, measuring = generator.get_state(), due()
-                reseed(2 * step + measuring)  # a step, and the measurement that comes before it
-                try:
-                    interrupts.shielded = False
-                    if measuring:
-                        with _weights(model, averaged):
-                            history.measured.append((step, float(measure(model))))
-                        continue
-                    start = time.perf_counter()
-                    index = _batch(step, len(x), batch_size, shuffle_seed)
-                    batch = x[index].to(device)
-                    if prepare is not None:
-                        batch = prepare(batch, generator)
-                    given = () if condition is None else (condition[index].to(device),)
-                    for group in optimizer.param_groups:
-                        group["lr"] = lr * schedule(step, steps)
-                    optimizer.zero_grad(set_to_none=True)
-                    model.train()
-                    with torch.autocast(device.type, torch.bfloat16, enabled=bfloat16):
-                        loss = model.loss(batch, *given)
-                    value = _finite(loss.item(), "loss", step, steps, lr)
-                    loss.backward()
-                    norm = nn.utils.clip_grad_norm_(model.parameters(), clip)
-                    _finite(norm.item(), "norm of the gradient", step, steps, lr)
-                except BaseException as error:
-                    generator.set_state(before)  # nothing was done: the same numbers will be drawn again
-                    if not isinstance(error, KeyboardInterrupt):
-                        raise
-                    break
-                finally:
-                    interrupts.shielded = True
-                optimizer.step()
-                step += 1
-                if averaged is not None:
-                    decay = min(average, (1 + step) / (10 + step))
-                    with torch.no_grad():
-                        for key, weight in model.named_parameters():
-                            averaged[key].lerp_(weight, 1 - decay)
-                history.loss.append(value)
-                history.seconds += time.perf_counter() - start
-                bar.update()
-                bar.set_postfix_str(f"loss {value:.2f}", refresh=False)
-                if checkpoint is not None and step % checkpoint_every == 0 and step < steps:
-                    write_state(checkpoint, present())
-            history.interrupted = step < steps or due()
-            if history.interrupted:
-                history.state = present()
-            if checkpoint is not None:
-                write_state(checkpoint, present())
-            if averaged is not None:
-                model.load_state_dict(averaged, strict=False)
+        run.go(prepare_step, take_step)
     finally:
-        bar.close()
         model.to(memory_format=torch.contiguous_format)
         model.eval()
-    if history.interrupted:
-        way = "call fit again with the same arguments" if checkpoint is not None else "give this History as resume="
-        print(f"{name}: interrupted after step {step} of {steps}. To go on, {way}.")
+    return history
+
+
+def fit_gan(
+    gan: nn.Module,
+    x: Tensor,
+    *,
+    steps: int,
+    batch_size: int = 64,
+    lr: float | tuple[float, float] = 1e-3,
+    betas: tuple[float, float] = (0.0, 0.99),
+    steps_d: int = 1,
+    steps_g: int = 1,
+    anneal: str = "none",
+    average: float = 0.0,
+    unroll: int = 0,
+    condition: Tensor | None = None,
+    prepare: Callable[[Tensor, torch.Generator], Tensor] | None = None,
+    generator: torch.Generator | None = None,
+    measure: Callable[[nn.Module], float | dict[str, float]] | None = None,
+    measure_every: int = 0,
+    checkpoint: str | Path | None = None,
+    checkpoint_every: int = 500,
+    resume: GANHistory | None = None,
+    name: str = "training",
+) -> GANHistory:
+    """Let the two players of a GAN move in turn, in place.
+
+    A step is `steps_d` updates of the discriminator, the generator frozen, then `steps_g` updates of the generator, the
+    discriminator frozen; new data and new noise for each. Frozen means: parameters, buffers and gradients stay as they
+    are. Each player has an Adam of its own.
+
+    Args:
+        gan: with the players `generator` and `discriminator`, and with `noise`, `judge` and `generator_loss`.
+        x: (N, …) examples. condition: (N,) classes of them, given to both players; the generator is asked for the
+            classes of the data that the discriminator saw last.
+        steps: of the contest in all, those before an interruption included.
+        lr: step size of both, or of the discriminator and of the generator. betas: of Adam.
+        anneal: how the step sizes fall, see `falling`.
+        average: decay of an exponential moving average of the generator's weights; if not 0, it is what the generator
+            ends with (Karras et al., arXiv:1710.10196). The contest itself does not feel it.
+        unroll: if not 0, the generator moves against the discriminator that would be there after so many more updates
+            on the same batches, and the gradient passes through these updates (Metz et al., arXiv:1611.02163).
+        prepare, generator, measure, measure_every, checkpoint, checkpoint_every, resume, name: as in `fit`.
+
+    Returns:
+        the GANHistory. Interruptions as in `fit`: the loop ends after the current step, and a second Ctrl-C takes back
+        what was done of it.
+
+    Raises:
+        TypeError, ValueError: an argument that makes no sense, a run to be resumed with other settings.
+        FloatingPointError: a sample, a loss or a gradient is not finite; gan and checkpoint stay as before that step.
+    """
+    generator = generator or torch.Generator().manual_seed(0)
+    _check_gan(gan)
+    _check_data(x, condition, batch_size)
+    _check_counts(steps=steps, batch_size=batch_size, steps_d=steps_d, steps_g=steps_g, unroll=unroll,
+                  checkpoint_every=checkpoint_every, measure_every=measure_every)  # fmt: skip
+    lr_d, lr_g = lr if isinstance(lr, (tuple, list)) and len(lr) == 2 else (lr, lr)
+    _check_numbers(lr=lr_d, average=average)
+    _check_numbers(lr=lr_g)
+    betas = _check_betas(betas)
+    if anneal not in ANNEAL:
+        raise ValueError(f"anneal is {anneal!r}; expected one of {ANNEAL}")
+    _check_run(generator, checkpoint, resume, GANHistory)
+    device = next(gan.generator.parameters()).device
+    history = GANHistory()
+    optimizer_d = torch.optim.Adam(gan.discriminator.parameters(), lr=lr_d, betas=betas)
+    optimizer_g = torch.optim.Adam(gan.generator.parameters(), lr=lr_g, betas=betas)
+    settings = dict(steps=steps, batch_size=batch_size, lr=[lr_d, lr_g], betas=list(betas), steps_d=steps_d)
+    settings |= dict(steps_g=steps_g, anneal=anneal, average=average, unroll=unroll, examples=len(x))
+    of_generator = {f"generator.{k}": v for k, v in gan.generator.named_parameters()}
+    averaged = {k: v.detach().clone() for k, v in of_generator.items()} if average else None
+    optimizers = {"optimizer_d": optimizer_d, "optimizer_g": optimizer_g}
+    run = _Run(gan, optimizers, averaged, generator, history, settings, name, measure, measure_every)
+    run.begin_or_go_on(checkpoint, checkpoint_every, resume)
+
+    def data(update: int) -> tuple[Tensor, tuple]:
+        """The next batch, and its classes if there are any."""
+        index = _batch(update, len(x), batch_size, run.seed)
+        batch = x[index].to(device)
+        if prepare is not None:
+            batch = prepare(batch, generator)
+        return batch, () if condition is None else (condition[index].to(device),)
+
+    def samples(n: int, given: tuple, step: int) -> Tensor:
+        fake = gan.generator(gan.noise(n, generator), *given)
+        _finite(fake.detach().abs().max().item(), "largest value of a sample", step, steps, lr_g)
+        return fake
+
+    def contest(step: int) -> dict[str, float]:
+        """One step, both players."""
+        share = falling(anneal, step, steps)
+        loss_d = loss_g = d_real = d_fake = norm_g = 0.0
+        with _frozen(gan.generator):  # the discriminator moves
+            for i in range(steps_d):
+                real, given = data(step * steps_d + i)
+                with torch.no_grad():
+                    fake = samples(len(real), given, step)
+                verdict = gan.judge(real, fake, *given, generator=generator)
+                loss_d += _finite(verdict.loss.item(), "discriminator's loss", step, steps, lr_d) / steps_d
+                d_real, d_fake = d_real + verdict.real.item() / steps_d, d_fake + verdict.fake.item() / steps_d
+                norm = _move(optimizer_d, verdict.loss, lr_d * share)
+                _finite(norm, "norm of the discriminator's gradient", step, steps, lr_d)
+        with _frozen(gan.discriminator):  # the generator moves
+            for _ in range(steps_g):
+                fake, weights = samples(len(real), given, step), None
+                if unroll:
+                    weights = _unrolled(gan, optimizer_d, real, fake, given, unroll, generator)
+                loss = gan.generator_loss(fake, *given, weights=weights)
+                loss_g += _finite(loss.item(), "generator's loss", step, steps, lr_g) / steps_g
+                norm = _move(optimizer_g, loss, lr_g * share)
+                norm_g += _finite(norm, "norm of the generator's gradient", step, steps, lr_g) / steps_g
+        return dict(loss_d=loss_d, loss_g=loss_g, d_real=d_real, d_fake=d_fake, grad_norm_g=norm_g)
+
+    def whole_step(step: int) -> dict[str, float]:
+        with _all_or_nothing(gan, optimizers.values()):
+            return contest(step)
+
+    try:
+        run.go(whole_step, lambda step: _average(averaged, gan, average, step + 1))
+    finally:
+        gan.eval()
     return history
 
 
@@ -205,6 +313,15 @@ def schedule(step: int, steps: int) -> float:
     return 0.5 * (1 + math.cos(math.pi * (step - warm_up) / max(1, steps - warm_up)))
 
 
+def falling(anneal: str, step: int, steps: int) -> float:
+    """Share of the step size in a contest: "none" stays at 1; to a hundredth by half a "cosine" or "exponential"ly."""
+    if anneal == "none":
+        return 1.0
+    if anneal == "exponential":
+        return 0.01 ** (step / steps)
+    return 0.01 + 0.99 * 0.5 * (1 + math.cos(math.pi * step / steps))
+
+
 def native_bfloat16(device: torch.device | str = "cpu") -> bool:
     """True if the device multiplies bfloat16 in hardware (AVX-512 BF16 or AMX on x86; CUDA says so itself)."""
     device = torch.device(device)
@@ -214,7 +331,232 @@ def native_bfloat16(device: torch.device | str = "cpu") -> bool:
     return device.type == "cpu" and any(capabilities.get(k) for k in ("avx512_bf16", "amx_bf16"))
 
 
-# -- parts of fit ----------------------------------------------------------------------------------------------
+# -- parts of a contest ----------------------------------------------------------------------------------------
+
+
+@contextlib.contextmanager
+def _frozen(player: nn.Module):
+    """A player that is asked but does not move: no gradient for its weights; its buffers (BatchNorm's) come back."""
+    wanted = [(p, p.requires_grad) for p in player.parameters()]
+    buffers = [(b, b.clone()) for b in player.buffers()]
+    player.requires_grad_(False)
+    try:
+        yield
+    finally:
+        for parameter, flag in wanted:
+            parameter.requires_grad_(flag)
+        for buffer, before in buffers:
+            buffer.copy_(before)
+
+
+def _move(optimizer: torch.optim.Adam, loss: Tensor, lr: float) -> float:
+    """One update; returns the norm of the gradient. If that is not finite, nothing moves."""
+    optimizer.zero_grad(set_to_none=True)
+    loss.backward()
+    (group,) = optimizer.param_groups
+    norm = nn.utils.clip_grad_norm_(group["params"], math.inf).item()  # without a limit: the norm alone
+    if math.isfinite(norm):
+        group["lr"] = lr
+        optimizer.step()
+    return norm
+
+
+def _unrolled(gan, optimizer, real, fake, given, n: int, generator) -> dict[str, Tensor]:
+    """The discriminator's weights after n more updates on the same batches, differentiable with respect to `fake`.
+
+    The updates are those of its Adam, written as functions of the gradient: moments m and v, their bias corrected.
+    """
+    (group,) = optimizer.param_groups
+    beta_m, beta_v = group["betas"]
+    weights, moments = {}, {}
+    for key, p in gan.discriminator.named_parameters():
+        weights[key] = p.detach().clone().requires_grad_()
+        state = optimizer.state[p]
+        moments[key] = state["exp_avg"].clone(), state["exp_avg_sq"].clone()
+        done = int(state["step"])
+    for t in range(done + 1, done + n + 1):
+        loss = gan.judge(real, fake, *given, generator=generator, weights=weights).loss
+        gradients = torch.autograd.grad(loss, list(weights.values()), create_graph=True)
+        for (key, weight), gradient in zip(list(weights.items()), gradients):
+            m, v = moments[key]
+            m, v = beta_m * m + (1 - beta_m) * gradient, beta_v * v + (1 - beta_v) * gradient.square()
+            size = (v / (1 - beta_v**t) + group["eps"] ** 2).sqrt()  # ε under the root, which has no slope at 0
+            weights[key], moments[key] = weight - group["lr"] * m / (1 - beta_m**t) / size, (m, v)
+    return weights
+
+
+@contextlib.contextmanager
+def _all_or_nothing(model: nn.Module, optimizers: Iterable[torch.optim.Optimizer]):
+    """On an error inside, weights, buffers and the optimisers' moments are what they were."""
+    optimizers = list(optimizers)
+    tensors = [*model.parameters(), *model.buffers()]
+    tensors += [t for optimizer in optimizers for moments in optimizer.state.values() for t in moments.values()]
+    before, fresh = [t.detach().clone() for t in tensors], [not optimizer.state for optimizer in optimizers]
+    try:
+        yield
+    except BaseException:
+        with torch.no_grad():
+            for tensor, value in zip(tensors, before):
+                tensor.copy_(value)
+        for optimizer, new in zip(optimizers, fresh):
+            if new:
+                optimizer.state.clear()
+        raise
+
+
+# -- parts of both ---------------------------------------------------------------------------------------------
+
+
+class _Run:
+    """What `fit` and `fit_gan` share: the loop, and what has to be kept to go on with it.
+
+    Args:
+        model: its weights are trained by `optimizers`, named. averaged: a moving average of some of them, or None.
+        settings: what a run that is resumed must have in common with its beginning, `steps` among it.
+    """
+
+    def __init__(self, model, optimizers, averaged, generator, history, settings, name, measure, measure_every):
+        self.model, self.optimizers, self.averaged, self.generator = model, optimizers, averaged, generator
+        self.history, self.settings, self.steps, self.name = history, settings, settings["steps"], name
+        self.measure, self.measure_every = measure, measure_every
+        self.device = next(model.parameters()).device
+        self.step, self.seed = 0, int(torch.randint(2**31, (), generator=generator, device=generator.device))
+
+    def begin_or_go_on(self, checkpoint, checkpoint_every, resume) -> None:
+        """Take up the state of `resume`, or of the file `checkpoint`, if there is one."""
+        self.checkpoint, self.checkpoint_every = checkpoint, checkpoint_every
+        state = resume.state if resume is not None else read_state(checkpoint)
+        if state is not None:
+            self.restore(state)
+
+    def due(self) -> bool:
+        """Whether a measurement belongs to this step and is not made yet."""
+        step, measured = self.step, self.history.measured
+        now = step == self.steps or (self.measure_every and step and step % self.measure_every == 0)
+        return bool(self.measure and now and (not measured or measured[-1][0] < step))
+
+    def go(self, prepare_step: Callable[[int], dict[str, float]], take_step: Callable[[int], None]) -> None:
+        """All steps and measurements that are left, or as many as there is time for before Ctrl-C.
+
+        Args:
+            prepare_step: called with the number of steps done, gives what the step adds to the lists of the History. If
+                it fails or is stopped, it must leave the model as it was.
+            take_step: called next; it cannot be interrupted.
+        """
+        history, generator = self.history, self.generator
+        bar = progress(total=self.steps, desc=self.name, unit="step")
+        bar.update(self.step)
+        try:
+            with _Interrupts() as interrupts, _global_randomness(self.seed, self.device) as reseed:
+                while not interrupts.asked and (self.step < self.steps or self.due()):
+                    before, measuring = generator.get_state(), self.due()
+                    reseed(2 * self.step + measuring)  # a step, and the measurement that comes before it
+                    try:
+                        interrupts.shielded = False
+                        if measuring:
+                            with _weights(self.model, self.averaged):
+                                history.measured.append((self.step, _numbers(self.measure(self.model))))
+                            continue
+                        start = time.perf_counter()
+                        self.model.train()
+                        values = prepare_step(self.step)
+                    except BaseException as error:
+                        generator.set_state(before)  # nothing was done: the same numbers will be drawn again
+                        if not isinstance(error, KeyboardInterrupt):
+                            raise
+                        break
+                    finally:
+                        interrupts.shielded = True
+                    take_step(self.step)
+                    self.step += 1
+                    for key, value in values.items():
+                        getattr(history, key).append(value)
+                    history.seconds += time.perf_counter() - start
+                    bar.update()
+                    losses = (f"{key} {value:.2f}" for key, value in values.items() if key.startswith("loss"))
+                    bar.set_postfix_str(" ".join(losses), refresh=False)
+                    if self.checkpoint is not None and self.step % self.checkpoint_every == 0:
+                        if self.step < self.steps:
+                            write_state(self.checkpoint, self.present())
+                history.interrupted = self.step < self.steps or self.due()
+                if history.interrupted:
+                    history.state = self.present()
+                if self.checkpoint is not None:
+                    write_state(self.checkpoint, self.present())
+                if self.averaged is not None:
+                    self.model.load_state_dict(self.averaged, strict=False)
+        finally:
+            bar.close()
+        if history.interrupted:
+            again = "call it again with the same arguments"
+            way = again if self.checkpoint is not None else "give this History as resume="
+            print(f"{self.name}: interrupted after step {self.step} of {self.steps}. To go on, {way}.")
+
+    def present(self) -> dict:
+        """Everything that the rest of the run depends on."""
+        tensors = {f"model.{k}": v.detach().clone() for k, v in self.model.state_dict().items()}
+        for k, v in (self.averaged or {}).items():
+            tensors[f"averaged.{k}"] = v.clone()
+        for name, optimizer in self.optimizers.items():
+            for i, moments in optimizer.state_dict()["state"].items():
+                for k, v in moments.items():
+                    tensors[f"{name}.{i}.{k}"] = torch.as_tensor(v).clone()
+        tensors["generator"] = self.generator.get_state()
+        done = {k: v for k, v in vars(self.history).items() if k not in ("state", "interrupted", "precision")}
+        facts = dict(step=self.step, shuffle_seed=self.seed, settings=self.settings, history=done)
+        return json.loads(json.dumps(facts)) | {"tensors": tensors}
+
+    def restore(self, state: dict) -> None:
+        """Go back to a state that `present` gave."""
+        before, settings = state["settings"], self.settings
+        unlike = [f"{k} was {before.get(k)}, is {v}" for k, v in settings.items() if before.get(k) != v]
+        if unlike or before.keys() != settings.keys():
+            unlike = unlike or ["they are those of another kind of training"]
+            unlike = "; ".join(unlike)
+            raise ValueError(f"the run to be resumed had other settings: {unlike}; give those, or start anew")
+        parts = {part: {} for part in ("model", "averaged", *self.optimizers)}
+        for key, tensor in state["tensors"].items():
+            part, _, rest = key.partition(".")
+            if part in parts:
+                parts[part][rest] = tensor
+        if unlike := differences(parts["model"], self.model.state_dict()):
+            raise ValueError(f"the run to be resumed had another model ({unlike}); give that one, or start anew")
+        self.model.load_state_dict(parts["model"])
+        for k in self.averaged or {}:
+            self.averaged[k].copy_(parts["averaged"][k])
+        for name, optimizer in self.optimizers.items():
+            moments = {}
+            for key, tensor in parts[name].items():
+                i, k = key.split(".")
+                moments.setdefault(int(i), {})[k] = tensor.clone()  # Adam writes into what it is given
+            optimizer.load_state_dict({"state": moments, "param_groups": optimizer.state_dict()["param_groups"]})
+        self.generator.set_state(state["tensors"]["generator"])
+        for key, value in state["history"].items():
+            setattr(self.history, key, value.copy() if isinstance(value, list) else value)
+        self.history.measured = [tuple(pair) for pair in self.history.measured]
+        self.step, self.seed = state["step"], state["shuffle_seed"]
+
+
+def _average(averaged: dict[str, Tensor] | None, model: nn.Module, decay: float, step: int) -> None:
+    """Draw the averaged weights after the model's own; in the first steps faster, or the start would stay in them."""
+    if averaged is None:
+        return
+    decay, own = min(decay, (1 + step) / (10 + step)), dict(model.named_parameters())
+    with torch.no_grad():
+        for key, value in averaged.items():
+            value.lerp_(own[key], 1 - decay)
+
+
+def _numbers(value) -> float | dict[str, float]:
+    """What a measurement gave, as plain numbers."""
+    return {str(k): float(v) for k, v in value.items()} if isinstance(value, dict) else float(value)
+
+
+def _running_mean(values: list[float], window: int) -> list[float]:
+    total = [0.0]
+    for value in values:
+        total.append(total[-1] + value)
+    return [(total[i] - total[max(0, i - window)]) / min(i, window) for i in range(1, len(total))]
 
 
 def _check_model(model) -> None:
@@ -222,6 +564,25 @@ def _check_model(model) -> None:
         raise TypeError(f"model is of type {type(model).__name__}; expected a torch.nn.Module with a method `loss`")
     if not any(p.requires_grad for p in model.parameters()):
         raise ValueError(f"this {type(model).__name__} has no weights to train")
+
+
+def _check_gan(gan) -> None:
+    players = [getattr(gan, name, None) for name in ("generator", "discriminator")]
+    methods = [getattr(gan, name, None) for name in ("noise", "judge", "generator_loss")]
+    if not all(isinstance(p, nn.Module) for p in (gan, *players)) or not all(map(callable, methods)):
+        raise TypeError(f"gan is of type {type(gan).__name__}; expected a torch.nn.Module with the players `generator` "
+                        "and `discriminator` and the methods `noise`, `judge` and `generator_loss`")
+    for player in players:
+        if not any(p.requires_grad for p in player.parameters()):
+            raise ValueError(f"this {type(player).__name__} has no weights to train")
+
+
+def _check_betas(betas) -> tuple[float, float]:
+    if not isinstance(betas, (tuple, list)) or len(betas) != 2:
+        raise TypeError(f"betas is {betas!r}; expected a pair of numbers in [0, 1), such as (0.0, 0.99)")
+    if not all(isinstance(b, (int, float)) and 0 <= b < 1 for b in betas):
+        raise ValueError(f"betas is {betas!r}; expected two numbers in [0, 1), such as (0.0, 0.99)")
+    return float(betas[0]), float(betas[1])
 
 
 def _check_data(x, condition, batch_size) -> None:
@@ -239,14 +600,16 @@ def _check_data(x, condition, batch_size) -> None:
         raise ValueError(f"batch_size is {batch_size}, but x has only {len(x)} examples; expected at most as many")
 
 
-def _check_numbers(steps, batch_size, lr, average, clip, measure_every, checkpoint_every) -> None:
-    counts = dict(steps=steps, batch_size=batch_size, checkpoint_every=checkpoint_every, measure_every=measure_every)
+def _check_counts(**counts) -> None:
     for key, value in counts.items():
-        least = 0 if key == "measure_every" else 1
+        least = 0 if key in ("measure_every", "unroll") else 1
         if isinstance(value, bool) or not isinstance(value, int):
             raise TypeError(f"{key} is {value!r}; expected an integer of at least {least}")
         if value < least:
             raise ValueError(f"{key} is {value}; expected at least {least}")
+
+
+def _check_numbers(lr=1.0, average=0.0, clip=1.0) -> None:
     for key, value in dict(lr=lr, average=average, clip=clip).items():
         if isinstance(value, bool) or not isinstance(value, (int, float)):
             raise TypeError(f"{key} is {value!r}; expected a number")
@@ -258,15 +621,15 @@ def _check_numbers(steps, batch_size, lr, average, clip, measure_every, checkpoi
         raise ValueError(f"clip is {clip}; expected a positive norm, such as 1 (math.inf for none)")
 
 
-def _check_run(precision, generator, checkpoint, resume) -> None:
-    if precision not in PRECISIONS:
-        raise ValueError(f"precision is {precision!r}; expected one of {PRECISIONS}")
+def _check_run(generator, checkpoint, resume, kind) -> None:
     if not isinstance(generator, torch.Generator):
         raise TypeError(f"generator is {generator!r}; expected a torch.Generator")
-    if resume is not None and not isinstance(resume, History):
-        raise TypeError(f"resume is of type {type(resume).__name__}; expected the History of an interrupted run")
+    if resume is not None and not isinstance(resume, kind):
+        raise TypeError(
+            f"resume is of type {type(resume).__name__}; expected the {kind.__name__} of an interrupted run"
+        )
     if resume is not None and resume.state is None:
-        raise ValueError("resume is the History of a run that was finished; there is nothing left to do")
+        raise ValueError(f"resume is the {kind.__name__} of a run that was finished; there is nothing left to do")
     if checkpoint is not None:
         path = Path(checkpoint)
         if path.is_dir():
@@ -361,45 +724,3 @@ def _weights(model: nn.Module, averaged: dict[str, Tensor] | None):
         yield
     finally:
         model.load_state_dict(own, strict=False)
-
-
-def _state(step, shuffle_seed, settings, model, optimizer, averaged, generator, history) -> dict:
-    tensors = {f"model.{k}": v.detach().clone() for k, v in model.state_dict().items()}
-    for k, v in (averaged or {}).items():
-        tensors[f"averaged.{k}"] = v.clone()
-    for i, moments in optimizer.state_dict()["state"].items():
-        for k, v in moments.items():
-            tensors[f"optimizer.{i}.{k}"] = torch.as_tensor(v).clone()
-    tensors["generator"] = generator.get_state()
-    done = {"loss": history.loss, "measured": history.measured, "seconds": history.seconds}
-    return json.loads(json.dumps(dict(step=step, shuffle_seed=shuffle_seed, settings=settings, history=done))) | {
-        "tensors": tensors
-    }
-
-
-def _restore(state, settings, model, optimizer, averaged, generator, history) -> tuple[int, int]:
-    if state["settings"] != settings:
-        before = state["settings"]
-        unlike = [f"{k} was {before.get(k)}, is {v}" for k, v in settings.items() if before.get(k) != v]
-        raise ValueError(f"the run to be resumed had other settings: {'; '.join(unlike)}; give those, or start anew")
-    parts = {"model": {}, "averaged": {}, "optimizer": {}}
-    for key, tensor in state["tensors"].items():
-        part, _, rest = key.partition(".")
-        if part in parts:
-            parts[part][rest] = tensor
-    if unlike := differences(parts["model"], model.state_dict()):
-        raise ValueError(f"the run to be resumed had another model ({unlike}); give that one, or start anew")
-    model.load_state_dict(parts["model"])
-    for k in averaged or {}:
-        averaged[k].copy_(parts["averaged"][k])
-    moments = {}
-    for key, tensor in parts["optimizer"].items():
-        i, k = key.split(".")
-        moments.setdefault(int(i), {})[k] = tensor.clone()  # Adam writes into what it is given
-    groups = optimizer.state_dict()["param_groups"]
-    optimizer.load_state_dict({"state": moments, "param_groups": groups})
-    generator.set_state(state["tensors"]["generator"])
-    history.loss = list(state["history"]["loss"])
-    history.measured = [tuple(pair) for pair in state["history"]["measured"]]
-    history.seconds = state["history"]["seconds"]
-    return state["step"], state["shuffle_seed"]

@@ -403,6 +403,36 @@ def traversals(
     explorer({"dimension": list(dimensions), "value": values}, frames, alt, start=start, **options)
 
 
+def interpolation(
+    images,
+    t: Sequence[float],
+    *,
+    names: Sequence[str] | None = None,
+    alt: str = "An image half-way between two others; dials choose the two, and the place between them.",
+    scale: int = 4,
+    **options,
+) -> None:
+    """Dials for two ends and a place between them: on the page the one end, the image of the place, the other end.
+
+    images: (n, n, T, 1, H, W) in [0, 1], ink: from the first end to the second, at the places t. names: of the n ends,
+    by default A, B, C, … options: those of `explorer_html`.
+    """
+    images, t = array(images).astype(float), [float(place) for place in t]
+    n = len(images)
+    names = list("ABCDEFGHIJKLMNOPQRSTUVWXYZ"[:n] if names is None else names)
+    if images.ndim != 6 or images.shape[1:4] != (n, len(t), 1) or len(names) != n or n < 2:
+        expected = f"({len(names)}, {len(names)}, {len(t)}, 1, H, W)"
+        raise ValueError(f"images have shape {images.shape}; expected {expected}, one for each choice of the dials")
+    gap = np.zeros((images.shape[4], 3))
+    frames = {}
+    for i, j, k in itertools.product(range(n), range(n), range(len(t))):
+        strip = [images[i, j, 0, 0], gap, images[i, j, k, 0], gap, images[i, j, -1, 0]]
+        page = np.rint((1 - np.concatenate(strip, 1).clip(0, 1)) * 7) / 7
+        frames[names[i], names[j], t[k]] = png(page.repeat(scale, 0).repeat(scale, 1))
+    options = {"start": (names[0], names[1], t[len(t) // 2])} | options
+    explorer({"from": names, "to": names, "t": t}, frames, alt, **options)
+
+
 # Sound ----------------------------------------------------------------------------------------------------
 
 

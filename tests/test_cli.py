@@ -6,7 +6,7 @@ import pytest
 import torch
 from toys import outputs, toy
 
-from gencourse import data, doctor, execute
+from gencourse import data, doctor, execute, study
 from gencourse.cli import main
 from gencourse.execute import Run
 
@@ -87,3 +87,90 @@ def test_a_wrong_request_says_what_is_wrong(quick, tmp_path, capsys):
     assert "none.ipynb" in told and "'efort'" in told
     with pytest.raises(SystemExit):
         main([])
+
+
+@pytest.fixture
+def a_study(monkeypatch, tmp_path):
+    """A study that makes its runs in this process, and a place where a test may write."""
+
+    def toy(seed, *, scale: float = 1.0, fails: bool = False):
+        """Is the seed even?"""
+        if fails and seed == 1:
+            raise ArithmeticError("diverged")
+        return {"even": seed % 2 == 0, "value": scale * seed}
+
+    monkeypatch.setitem(study.STUDIES, "toy", toy)
+    monkeypatch.setattr(study, "_on_this_machine", lambda toy, runs, workers: (study._outcome(toy, r) for r in runs))
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "data").mkdir()
+    monkeypatch.setenv("GENCOURSE_DATA", str(tmp_path / "data"))
+    return tmp_path
+
+
+def test_study_runs_the_grid_and_reports(a_study, capsys):
+    assert main(["study", "toy", "--seeds", "4", "--set", "scale=0.5,1"]) == 0
+    told = capsys.readouterr().out
+    assert "toy: 8 runs, 0 failed; fails=False" in told and "even" in told and "0.15 to 0.85" in told
+    assert len(list((a_study / "build/studies/toy").glob("*.json"))) == 8
+    assert main(["study", "report", "toy"]) == 0
+    again = capsys.readouterr().out
+    assert told.strip() in again and "report.png" in again
+    assert (a_study / "build/studies/toy/report.png").read_bytes().startswith(b"\x89PNG")
+    assert main(["study"]) == 0
+    assert "toy              Is the seed even?" in capsys.readouterr().out
+
+
+def test_study_says_which_runs_failed_and_retries_them(a_study, capsys):
+    command = ["study", "toy", "--seeds", "3", "--set", "fails=True", "--folder", "here"]
+    assert main(command) == 1
+    told = capsys.readouterr()
+    assert "1 of 3 runs failed; --retry" in told.err and "failed 1×: ArithmeticError: diverged" in told.out
+    study.STUDIES["toy"] = lambda seed, *, scale=1.0, fails=False: {"even": True}
+    assert main(command) == 1 and main([*command, "--retry"]) == 0
+    assert len(list((a_study / "here").glob("*.json"))) == 3
+
+
+def test_a_packed_study_is_reported_where_there_is_no_other(a_study, capsys):
+    command = ["study", "toy", "--seeds", "2", "--set", "scale=2", "--folder", "here", "--pack"]
+    assert main(command) == 0
+    assert "packed into" in capsys.readouterr().out
+    assert main(["study", "report", "toy"]) == 0
+    told = capsys.readouterr().out
+    assert "made by: gencourse study toy --seeds 2 --set scale=2 --pack" in told and "2 runs" in told
+    assert main(["study", "report", "toy", "--folder", "elsewhere"]) == 2
+    assert "no result in elsewhere" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("words", "arguments"),
+    [
+        ("no study 'tox'; there are gmm-singular", ["tox"]),
+        ("no study 'tox'", ["report", "tox"]),
+        ("'toy toy' makes no sense", ["toy", "toy"]),
+        ("--set 'scale': expected", ["toy", "--set", "scale"]),
+        ("--set 'scale=': expected", ["toy", "--set", "scale="]),
+        ("--set scale is given twice", ["toy", "--set", "scale=1", "--set", "scale=2"]),
+        ("scale is 'much'", ["toy", "--set", "scale=much"]),
+        ("no setting 'speed'", ["toy", "--set", "speed=1"]),
+        ("seeds is 0", ["toy", "--seeds", "0"]),
+        ("workers is 0", ["toy", "--workers", "0"]),
+        ("leave workers out", ["toy", "--workers", "1", "--scheduler", "tcp://127.0.0.1:9"]),
+        ("cannot be written to", ["toy", "--folder", "file/folder"]),
+    ],
+)
+def test_a_wrong_request_of_a_study(a_study, capsys, words, arguments):
+    (a_study / "file").touch()
+    assert main(["study", *arguments]) == 2
+    assert words in capsys.readouterr().err
+
+
+def test_a_study_that_is_stopped_says_what_is_kept(a_study, capsys, monkeypatch):
+    for error, code in ((KeyboardInterrupt(), 130), (study.StudyError("the scheduler has gone"), 1)):
+
+        def stops(toy, runs, workers, error=error):
+            yield study._outcome(toy, runs[0])
+            raise error
+
+        monkeypatch.setattr(study, "_on_this_machine", stops)
+        assert main(["study", "toy", "--seeds", "5", "--folder", str(code)]) == code
+        assert "1 of 5 runs are kept in" in capsys.readouterr().err

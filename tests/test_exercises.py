@@ -10,16 +10,19 @@ import warnings
 
 import numpy as np
 import pytest
+import test_exercises_failures
+import test_exercises_gan
 import test_exercises_gmm
 import test_exercises_vae
 import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from gencourse.exercises import autoregression, core, gmm, start, vae
+from gencourse.exercises import autoregression, core, failures, gan, gmm, start, vae
 from gencourse.exercises.core import Exercise, Verdict
 
-EXERCISES = {name: thing for module in (start, autoregression, gmm, vae) for name, thing in vars(module).items()
+MODULES = (start, autoregression, gmm, vae, gan, failures)
+EXERCISES = {name: thing for module in MODULES for name, thing in vars(module).items()
              if isinstance(thing, Exercise)}
 MISTAKES = [pytest.param(exercise, mistake, id=f"{name}: {mistake.name}")
             for name, exercise in EXERCISES.items() for mistake in exercise.mistakes]
@@ -313,7 +316,8 @@ def dilations_for_context__running(context, kernel_size=2):
     return out
 
 
-for fn in test_exercises_gmm.RIGHT + test_exercises_vae.RIGHT:
+CHAPTERS = (test_exercises_gmm, test_exercises_vae, test_exercises_gan, test_exercises_failures)
+for fn in [fn for chapter in CHAPTERS for fn in chapter.RIGHT]:
     right(fn)
 
 ANSWERS = [pytest.param(EXERCISES[name], fn, id=fn.__name__) for name, fns in RIGHT.items() for fn in fns]

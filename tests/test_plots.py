@@ -3,6 +3,7 @@
 import base64
 import io
 import json
+import math
 import re
 import wave
 from html.parser import HTMLParser
@@ -89,6 +90,7 @@ FIGURES = {
     "mixture, shares": lambda: plots.mixture(plt.figure().gca(), *toy_mixture(), torch.full((50, 2), 0.5)),
     "heat_maps": lambda: plots.heat_maps({"a": torch.rand(9, 12), "b": hill}, (-2, 2, -1, 1), torch.zeros(3, 2)),
     "lines": lambda: plots.lines([1, 10, 100], {"a": [1, 2, 3], "b": [3, 2, 1]}, "K", "nats", log="xy"),
+    "study_shares": lambda: plots.study_shares({f"outcome {i}": {"a": (0.5, 0.4, 0.6)} for i in range(5)}),
 }
 
 
@@ -529,3 +531,63 @@ def test_traversals_show_the_images_of_each_choice(page):
         assert picture[0, [0, 23]] / 255 == pytest.approx(1 - pair[:, 0, 0].numpy(), abs=0.04)
     with pytest.raises(ValueError, match=r"expected \(2, 2, n, 1, H, W\)"):
         widgets.traversals(images, [7, 4], [-1, 1])
+
+
+def test_a_study_shows_each_mean_with_its_interval():
+    panels = {
+        "collapsed": {"steps = 1": (0.5, 0.3, 0.7), "steps = 5": (0.0, 0.0, 0.2)},
+        "gap": {"steps = 1": (2.0, math.nan, math.nan), "steps = 5": (3.0, 2.5, 3.5)},
+    }
+    figure = plots.study_shares(panels, {"collapsed"})
+    left, right = figure.axes
+    assert left.get_ylabel() == "setting"
+    assert [ax.get_title() for ax in figure.axes] == ["collapsed", "gap"]
+    assert (left.get_xlabel(), right.get_xlabel()) == ("share of runs", "mean")
+    assert [text.get_text() for text in left.get_yticklabels()] == ["steps = 1", "steps = 5"]
+    assert left.get_ylim()[0] > left.get_ylim()[1] and left.get_xlim() == (-0.03, 1.03)  # the first row on top
+    drawn = [(line.get_xdata().tolist(), line.get_ydata().tolist()) for line in left.lines]
+    assert drawn == [([0.3, 0.7], [0, 0]), ([0.5], [0]), ([0.0, 0.2], [1, 1]), ([0.0], [1])]
+    assert {line.get_marker() for ax in (left, right) for line in ax.lines} == {"None", "o", "s"}
+    assert plots.png(figure).startswith(b"\x89PNG")
+    with pytest.raises(ValueError, match="nothing to draw"):
+        plots.study_shares({})
+    with pytest.raises(ValueError, match="collapsed, a: mean 2 is outside its interval, 0 to 1"):
+        plots.study_shares({"collapsed": {"a": (2, 0, 1)}})
+
+
+def test_a_contest_shows_the_verdict_under_data_and_samples():
+    centres, samples = torch.tensor([[1.0, 0.0], [-1.0, 0.0]]), torch.zeros(5, 2)
+    figure = plots.contest(lambda x: (x[:, 0] > 0).double(), centres, samples, (-2, 2, -1, 1), cells=8, title="step 3")
+    ax, bar = figure.axes
+    (image,) = ax.images
+    assert image.get_clim() == (0, 1) and bar.get_ylabel() == "D, probability of data"
+    assert image.get_array().tolist() == [[0.0] * 4 + [1.0] * 4] * 4  # left of the middle 0, right of it 1
+    assert [line.get_xydata().tolist() for line in ax.lines] == [centres.tolist(), samples.tolist()]
+    assert ax.lines[0].get_marker() != ax.lines[1].get_marker() and ax.get_title() == "step 3"
+    assert (ax.get_xlim(), ax.get_ylim()) == ((-2, 2), (-1, 1)) and (ax.get_xlabel(), ax.get_ylabel()) == (
+        "$x_1$", "$x_2$")  # fmt: skip
+    assert len(plots.png(figure)) < 20_000
+    with pytest.raises(ValueError, match="not only probabilities"):
+        plots.contest(lambda x: 2 * x[:, 0], centres, samples, (-2, 2, -1, 1))
+    with pytest.raises(ValueError, match=r"samples have shape \(5,\)"):
+        plots.contest(torch.zeros(2, 2), centres, torch.zeros(5), (-2, 2, -1, 1))
+
+
+def test_an_interpolation_shows_both_ends_and_the_place_between(page):
+    ends = torch.tensor([0.0, 1.0, 2 / 7])
+    t = torch.tensor([0.0, 4 / 7, 1.0])
+    values = (1 - t) * ends[:, None, None] + t * ends[None, :, None]  # (from, to, t)
+    widgets.interpolation(values[..., None, None, None].expand(3, 3, 3, 1, 4, 6), t, alt="Greys.", scale=2)
+    data = state(page[0]["text/html"])
+    assert [(name, options) for name, options, *_ in data["dials"]][:2] == [(w, list("ABC")) for w in ("from", "to")]
+    assert [at for _, _, at, _ in data["dials"]] == [0, 1, 1] and page[0]["text/plain"] == "Greys."
+    for place, (i, j, k) in enumerate(np.ndindex(3, 3, 3)):
+        picture = np.asarray(Image.open(io.BytesIO(decode(data["pictures"][data["picture"][place]]))).convert("L"))
+        assert picture.shape == (8, 48)
+        shown = picture[0, [0, 24, 47]] / 255  # the first end, the place, the other end
+        assert shown == pytest.approx((1 - torch.stack([ends[i], values[i, j, k], ends[j]])).tolist(), abs=0.08)
+        assert (picture[:, 12:18] == 255).all()
+    with pytest.raises(ValueError, match=r"expected \(3, 3, 2, 1, H, W\)"):
+        widgets.interpolation(torch.zeros(3, 3, 3, 1, 4, 6), [0, 1])
+    with pytest.raises(ValueError, match=r"expected \(2, 2, 3, 1, H, W\)"):
+        widgets.interpolation(torch.zeros(3, 3, 3, 1, 4, 6), [0, 0.5, 1], names="AB")
