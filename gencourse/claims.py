@@ -131,7 +131,7 @@ CLAIMS = {
             "GM3",
             _GM,
             "Distributed representation is better.",
-            "Where each point belongs to one component, a distributed code says more with less.",
+            "Where the data have attributes that vary on their own, a distributed code says more with less.",
             "parameters needed for an equal held-out fit",
         ),
         # ------------------------------------------------------------------------------------- the VAE
