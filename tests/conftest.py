@@ -2,6 +2,7 @@
 
 import importlib.util
 import os
+import signal
 from pathlib import Path
 
 import matplotlib
@@ -16,6 +17,8 @@ os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, [OFFLINE, os.environ.get
 _spec = importlib.util.spec_from_file_location("offline", Path(OFFLINE) / "sitecustomize.py")
 _spec.loader.exec_module(importlib.util.module_from_spec(_spec))
 
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # as in a shell's background job; tests interrupt, and are obeyed
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 torch.set_num_threads(1)  # of the tests themselves, which compute on small things only
 matplotlib.use("agg")  # here only: a kernel that inherited it would show no figures
 

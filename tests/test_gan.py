@@ -37,6 +37,13 @@ def small(event_shape=(2,), latent=3, hidden=(8, 8), n_classes=0, pack=1, body="
         return GAN(Generator(event_shape, latent, **sizes), Discriminator(event_shape, pack=pack, **sizes), **game)
 
 
+def smooth(gan):
+    """The same GAN without kinks, for finite differences."""
+    for player in (gan.generator, gan.discriminator):
+        player.net = nn.Sequential(*(nn.Tanh() if isinstance(m, nn.ReLU) else m for m in player.net))
+    return gan.double()
+
+
 def events(gan, n=6, seed=1):
     x = torch.randn(n, *gan.event_shape, generator=generator(seed))
     return x.sigmoid() if len(gan.event_shape) == 3 else x
@@ -193,12 +200,11 @@ def law_equal_is_a_half():
     x = points[0].float()
     gan = small((1,), hidden=(32, 32))
     with torch.no_grad():
-        for weight in gan.discriminator.parameters():
-            weight.mul_(2)
+        gan.discriminator.net[-1].bias.add_(2)
         assert (gan.discriminator(x).sigmoid() - 0.5).abs().max() > 0.2, "it does not begin there"
-    assert best(gan, x, x, steps=250) == pytest.approx(-2 * math.log(2), abs=1e-4)
+    assert best(gan, x, x) == pytest.approx(-2 * math.log(2), abs=1e-4)
     with torch.no_grad():
-        assert (gan.discriminator(x).sigmoid() - 0.5).abs().max() < 0.02
+        assert (gan.discriminator(x[100:-100]).sigmoid() - 0.5).abs().max() < 0.02  # the bulk of 1,500
 
 
 @pytest.mark.parametrize("kind", ["line", "plane"])
@@ -254,7 +260,7 @@ def law_penalties_are_per_example():
 
 def law_penalties_train_the_discriminator():
     """Their slope with respect to the weights is that of finite differences."""
-    gan = small().double()
+    gan = smooth(small())
     real, fake = events(gan).double(), events(gan, seed=2).double()
     weight = gan.discriminator.net[2].weight
     penalties = (
@@ -662,7 +668,7 @@ def law_the_contest_is_the_textbooks():
 
 def law_unrolled_steps_are_adams():
     """The weights after n unrolled steps are those that Adam would come to, and the gradient passes through them."""
-    gan, real = small(r1=0.5).double(), X[:6].double()
+    gan, real = smooth(small(r1=0.5)), X[:6].double()
     optimizer = torch.optim.Adam(gan.discriminator.parameters(), lr=0.01, betas=(0.5, 0.9))
     z = gan.noise(6, generator())
 
@@ -677,21 +683,21 @@ def law_unrolled_steps_are_adams():
     weights = train._unrolled(gan, optimizer, real, fake, (), 4, None)
     ahead = copy.deepcopy(gan)
     adam = torch.optim.Adam(ahead.discriminator.parameters(), lr=0.01, betas=(0.5, 0.9))
-    adam.load_state_dict(optimizer.state_dict())
+    adam.load_state_dict(copy.deepcopy(optimizer.state_dict()))  # or it would write into the other's moments
     for _ in range(4):
         update(ahead, adam, fake)
     for key, p in ahead.discriminator.named_parameters():
-        torch.testing.assert_close(weights[key].detach(), p.detach(), atol=1e-6, rtol=1e-6)
+        torch.testing.assert_close(weights[key].detach(), p.detach(), atol=1e-5, rtol=1e-5)
     gan.generator_loss(fake, weights=weights).backward()
     p = gan.generator.net[0].weight
     found, values = p.grad[1, 1].item(), []
-    for h in (1e-5, -2e-5):
+    for h in (1e-6, -2e-6):
         with torch.no_grad():
             p[1, 1] += h
         fake = gan.generator(z)
         ahead = train._unrolled(gan, optimizer, real, fake, (), 4, None)
         values.append(gan.generator_loss(fake, weights=ahead).item())
-    assert found == pytest.approx((values[0] - values[1]) / 2e-5, rel=1e-3, abs=1e-9)
+    assert found == pytest.approx((values[0] - values[1]) / 2e-6, rel=1e-3)
 
 
 CONTEST_LAWS = [law_the_other_player_is_left_alone, law_the_contest_is_the_textbooks, law_unrolled_steps_are_adams]
@@ -754,7 +760,7 @@ def test_step_sizes_fall_to_a_hundredth():
     train._move = lambda optimizer, loss, lr: (sizes.append(lr), original(optimizer, loss, lr))[1]
     try:
         for anneal in ("none", "cosine", "exponential"):
-            fit_gan(small(), X, steps=100, batch_size=6, lr=(0.01, 0.02), anneal=anneal)
+            fit_gan(small(hidden=()), X, steps=100, batch_size=6, lr=(0.01, 0.02), anneal=anneal)
     finally:
         train._move = original
     assert set(sizes[:200:2]) == {0.01} and set(sizes[1:200:2]) == {0.02}
@@ -767,13 +773,13 @@ def test_step_sizes_fall_to_a_hundredth():
 def test_fit_gan_learns():
     x = 0.3 * torch.randn(2000, 2, generator=generator(2)) + torch.tensor([2.0, -1.0])
     gan = small(hidden=(32, 32), latent=2, r1=0.1)
-    history = fit_gan(gan, x, steps=600, batch_size=64, lr=3e-3, average=0.99, anneal="cosine")
+    history = fit_gan(gan, x, steps=400, batch_size=64, lr=3e-3, average=0.99, anneal="cosine")
     drawn = gan.sample(2000, generator())
     torch.testing.assert_close(drawn.mean(0), x.mean(0), atol=0.15, rtol=0)
     assert drawn.std(0).tolist() == pytest.approx([0.3, 0.3], abs=0.1)
     assert history.smooth("loss_d")[-1] == pytest.approx(2 * math.log(2), abs=0.1)
     assert history.d_real[-1] == pytest.approx(0.5, abs=0.1) and history.d_fake[-1] == pytest.approx(0.5, abs=0.1)
-    assert all(len(v) == 600 for v in (history.loss_g, history.d_real, history.grad_norm_g)) and history.seconds > 0
+    assert all(len(v) == 400 for v in (history.loss_g, history.d_real, history.grad_norm_g)) and history.seconds > 0
     assert not gan.training and all(p.requires_grad for p in gan.parameters())
 
 

@@ -23,6 +23,15 @@ from .base import INTEGERS, article, positive_integer
 LOSSES = ("original", "non-saturating", "wasserstein", "hinge")
 BODIES = ("dense", "convolutional")
 
+# A recipe that holds in two dimensions: for both players, for the game, and for `fit_gan`. To the players belongs a
+# `scale` as well, the largest coordinate of the data: 1 for the ring, 4 for the grid.
+RECIPE = dict(
+    players=dict(event_shape=(2,), hidden=(128, 128, 128)),
+    latent=2,
+    game=dict(loss="non-saturating", r1=0.3),
+    fit=dict(steps=8000, batch_size=128, lr=4e-3, betas=(0.0, 0.99), anneal="cosine", average=0.999),
+)
+
 # -- the two halves of the game ----------------------------------------------------------------------------------
 
 
@@ -165,7 +174,7 @@ class Generator(nn.Module):
         else:
             (depth, height, width), last = self.event_shape, positive_integer("channels", channels)
             layers = [
-                *_dense([inputs, *widths, 2 * last * height * width // 16]), nn.LeakyReLU(0.2),
+                *_dense([inputs, *widths, 2 * last * height * width // 16], 0.2), nn.LeakyReLU(0.2),
                 nn.Unflatten(1, (2 * last, height // 4, width // 4)),
                 nn.ConvTranspose2d(2 * last, last, 4, stride=2, padding=1), nn.LeakyReLU(0.2),  # (B, last, H/2, W/2)
                 nn.ConvTranspose2d(last, depth, 4, stride=2, padding=1),
@@ -212,7 +221,7 @@ class Discriminator(nn.Module):
             layers = [
                 nn.Conv2d(self.pack * (depth + self.n_classes), first, 4, stride=2, padding=1), nn.LeakyReLU(0.2),
                 nn.Conv2d(first, 2 * first, 4, stride=2, padding=1), nn.LeakyReLU(0.2),  # (B, 2 · first, H/4, W/4)
-                nn.Flatten(), *_dense([2 * first * height * width // 16, *widths, 1]),
+                nn.Flatten(), *_dense([2 * first * height * width // 16, *widths, 1], 0.2),
             ]  # fmt: skip
         self.net = nn.Sequential(*layers)
 
@@ -509,10 +518,11 @@ def _gauss_hermite(n: int = 64) -> tuple[Tensor, Tensor]:
     return nodes, vectors[0].square()
 
 
-def _dense(sizes: Sequence[int]) -> list[nn.Module]:
+def _dense(sizes: Sequence[int], slope: float = 0.0) -> list[nn.Module]:
+    """Linear layers, and between them max(x, slope·x)."""
     layers = []
     for inputs, outputs in zip(sizes, sizes[1:]):
-        layers += [nn.Linear(inputs, outputs), nn.LeakyReLU(0.2)]
+        layers += [nn.Linear(inputs, outputs), nn.LeakyReLU(slope) if slope else nn.ReLU()]
     return layers[:-1]
 
 
