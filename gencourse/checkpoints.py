@@ -9,14 +9,21 @@ from pathlib import Path
 import torch
 
 from . import data, metrics
-from .models import VAE, Classifier, PixelCNN, WaveNet
+from .models import GAN, VAE, Classifier, Discriminator, Generator, PixelCNN, WaveNet
 from .storage import facts, save
 from .storage import load as load_weights
-from .train import fit
+from .train import fit, fit_gan
 
 MNIST_VAE = dict(event_shape=(1, 28, 28), latent=50, likelihood="bernoulli", hidden=(300, 300))
 
-# model(**build) is trained by fit(**fit), from the weights of the checkpoint `start` if one is named
+
+def image_gan(event_shape=(1, 28, 28), latent: int = 64, channels: int = 32, r1: float = 1.0) -> GAN:
+    """Two convolutional players of as many channels."""
+    generator = Generator(event_shape, latent, (), "convolutional", channels)
+    return GAN(generator, Discriminator(event_shape, (), "convolutional", channels), r1=r1)
+
+
+# model(**build) is trained by fit(**fit), a GAN by fit_gan, from the weights of the checkpoint `start` if one is named
 RECIPES = {
     "pixelcnn": dict(
         model=PixelCNN,
@@ -41,6 +48,11 @@ RECIPES = {
         build=dict(MNIST_VAE, n_samples=50),
         start="vae",
         fit=dict(steps=60_000, batch_size=20, lr=5e-4, average=0.9995, precision="float32"),
+    ),
+    "gan": dict(
+        model=image_gan,
+        build=dict(event_shape=(1, 28, 28), latent=64, channels=32),
+        fit=dict(steps=40_000, batch_size=32, lr=4e-3, betas=(0.0, 0.99), anneal="cosine", average=0.999),
     ),
     "classifier": dict(
         model=Classifier,
@@ -81,21 +93,24 @@ def train(name: str, effort: float = 1.0, folder: str | Path = "build/runs") -> 
         load_weights(model, path(recipe["start"]))
     arguments = dict(recipe["fit"], name=name, checkpoint=Path(folder) / f"{name}.run.safetensors")
     arguments["steps"] = max(1, round(arguments["steps"] * effort))
-    if recipe["model"] is Classifier:
+    if recipe["model"] is image_gan:
+        x, condition, prepare, measure = _grey_images()
+    elif recipe["model"] is Classifier:
         x, condition, prepare, measure = _digits()
     elif recipe["model"] is WaveNet:
         x, condition, prepare, measure = _sounds(model)
     else:
         x, condition, prepare, measure = _images(bounded=recipe["model"] is VAE)
-    history = fit(
+    history = (fit_gan if recipe["model"] is image_gan else fit)(
         model, x, condition=condition, prepare=prepare,
         measure=lambda model: measure(model, "validation"), measure_every=max(1, arguments["steps"] // 10), **arguments,
     )  # fmt: skip
     if history.interrupted:
-        raise KeyboardInterrupt(f"{name} stopped at step {len(history.loss)}; run the same command to go on")
+        raise KeyboardInterrupt(f"{name} stopped at step {history.state['step']}; run the same command to go on")
+    precision = {} if recipe["model"] is image_gan else dict(precision=history.precision)
     save(
         model, target,
-        steps=len(history.loss), minutes=round(history.seconds / 60, 1), precision=history.precision,
+        steps=arguments["steps"], minutes=round(history.seconds / 60, 1), **precision,
         parameters=sum(p.numel() for p in model.parameters()),
         validation=history.measured, test=measure(model, "test"),
         **({"test_binarised": measure(model, "test", binary=True)} if recipe["model"] is Classifier else {}),
@@ -118,6 +133,22 @@ def _images(bounded: bool):
         return metrics.nats(model, x).mean().item()
 
     return data.mnist("train")[0], None, data.binarise, measure
+
+
+def _grey_images():
+    judge, _ = load("classifier")
+
+    @torch.no_grad()
+    def features(x):
+        return torch.cat([judge.features(part) for part in x.split(500)])
+
+    def measure(gan, split):
+        """Fréchet distance from the images of the split to as many samples, on the features of the classifier."""
+        x = data.mnist(split)[0] / 255
+        samples = gan.sample(len(x), torch.Generator().manual_seed(0))
+        return metrics.frechet_distance(features(samples), features(x))
+
+    return data.mnist("train")[0], None, lambda x, _: x / 255, measure
 
 
 def _sounds(model):

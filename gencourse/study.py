@@ -35,7 +35,7 @@ from typing import NamedTuple
 import torch
 
 from ._files import DataError, data_root, write_whole
-from .models import GMM
+from .failures import gan, gmm
 from .progress import progress
 
 ONE_THREAD = {name: "1" for name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")}
@@ -530,35 +530,13 @@ def load(name: str) -> Packed:
                         f"git checkout -- data/studies/{name}.json") from error
 
 
-# Studies ----------------------------------------------------------------------------------------------------
-
-
-def gmm_singular(
-    seed: int, *, floor: float = 1e-6, n: int = 30, components: int = 6, covariance: str = "spherical"
-) -> dict:
-    """A mixture of too many Gaussians: does a component collapse onto one point?
-
-    The data are `n` points of three round Gaussians of variance 1, the mixture has `components`, and EM starts at
-    random points. Returns
-
-        collapsed: has a component a variance below 0.01, a hundredth of the truth?
-        points: how many points that component explains, n · P(m).
-        gap: mean log-likelihood of the points minus that of 1,000 fresh ones, nats per point: what was learnt by heart.
-    """
-    generator = torch.Generator().manual_seed(seed)
-    centres = torch.tensor([[-3.0, 0.0], [0.0, 0.0], [3.0, 0.0]])
-
-    def draw(n):
-        return centres[torch.randint(3, (n,), generator=generator)] + torch.randn(n, 2, generator=generator)
-
-    x, fresh = draw(n), draw(1000)
-    gmm = GMM(components, 2, covariance, floor=floor)
-    gmm.fit_em(x, max_steps=200, tolerance=1e-6, start="random", generator=generator)
-    variances = torch.linalg.eigvalsh(gmm.covariances) if covariance == "full" else gmm.covariances
-    smallest = variances.view(components, -1).amin(1)  # of each component
-    gap = gmm.log_prob(x).mean() - gmm.log_prob(fresh).mean()
-    points = n * gmm.weights[smallest.argmin()]
-    return {"collapsed": smallest.min().item() < 0.01, "points": points.item(), "gap": gap.item()}
-
-
-STUDIES: dict[str, Callable[..., dict]] = {"gmm-singular": gmm_singular}
+STUDIES: dict[str, Callable[..., dict]] = {
+    "mode-collapse": gan.mode_collapse,
+    "signals": gan.signals,
+    "too-strong": gan.too_strong,
+    "balance": gan.balance,
+    "stupid-judge": gan.stupid_judge,
+    "blind-spot": gan.blind_spot,
+    "dirac-orbit": gan.dirac_orbit,
+    "gmm-singular": gmm.gmm_singular,
+}

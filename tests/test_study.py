@@ -17,6 +17,7 @@ import torch
 
 from gencourse import study
 from gencourse._files import DataError
+from gencourse.failures.gmm import gmm_singular
 from gencourse.study import Run, StudyError
 
 HERE = Path(__file__).parent
@@ -489,9 +490,9 @@ def test_a_study_is_a_plain_function_of_a_seed_and_of_dials_with_defaults(name):
 
 def test_a_component_collapses_on_few_points_and_not_with_a_floor():
     def share(**dials):
-        return sum(study.gmm_singular(seed, **dials)["collapsed"] for seed in range(20)) / 20
+        return sum(gmm_singular(seed, **dials)["collapsed"] for seed in range(20)) / 20
 
     assert share(n=15) >= 0.7 and share(n=200) <= 0.2 and share(n=15, floor=0.1) == 0
-    outcome = next(o for o in map(study.gmm_singular, range(20)) if o["collapsed"])
+    outcome = next(o for o in map(gmm_singular, range(20)) if o["collapsed"])
     assert outcome["points"] < 3 and outcome["gap"] > 0
-    assert study.gmm_singular(0, covariance="full")["gap"] > 0
+    assert gmm_singular(0, covariance="full")["gap"] > 0

@@ -23,13 +23,14 @@ from .base import INTEGERS, article, positive_integer
 LOSSES = ("original", "non-saturating", "wasserstein", "hinge")
 BODIES = ("dense", "convolutional")
 
-# A recipe that holds in two dimensions: for both players, for the game, and for `fit_gan`. To the players belongs a
-# `scale` as well, the largest coordinate of the data: 1 for the ring, 4 for the grid.
+# A recipe that holds in two dimensions, for data that are stretched to go from -4 to 4: the widths of both players, the
+# game, and how `fit_gan` plays it.
 RECIPE = dict(
-    players=dict(event_shape=(2,), hidden=(128, 128, 128)),
     latent=2,
+    hidden=(128, 128, 128, 128),
+    hidden_d=(128, 128, 128),
     game=dict(loss="non-saturating", r1=0.3),
-    fit=dict(steps=8000, batch_size=128, lr=4e-3, betas=(0.0, 0.99), anneal="cosine", average=0.999),
+    fit=dict(steps=9000, batch_size=128, lr=5e-3, betas=(0.0, 0.99), anneal="exponential", average=0.999),
 )
 
 # -- the two halves of the game ----------------------------------------------------------------------------------
@@ -155,8 +156,8 @@ class Generator(nn.Module):
     Args:
         event_shape: such as (2,) or (1, 28, 28). latent: dimensions of the noise.
         hidden: widths of the dense layers.
-        body: "dense", or "convolutional" for (C, H, W) with H and W divisible by 4: two transposed convolutions of
-            stride 2 after the dense layers.
+        body: "dense", or "convolutional" for (C, H, W) with H and W divisible by 4: after the dense layers a transposed
+            convolution of stride 2, and a convolution that draws four pixels at each place.
         channels: of the last but one layer of a convolutional body; the one before has twice as many.
         n_classes: if not 0, a class is given beside the noise.
         scale: what comes out is multiplied by it, if it is not an image: a rough size of the data.
@@ -177,7 +178,7 @@ class Generator(nn.Module):
                 *_dense([inputs, *widths, 2 * last * height * width // 16], 0.2), nn.LeakyReLU(0.2),
                 nn.Unflatten(1, (2 * last, height // 4, width // 4)),
                 nn.ConvTranspose2d(2 * last, last, 4, stride=2, padding=1), nn.LeakyReLU(0.2),  # (B, last, H/2, W/2)
-                nn.ConvTranspose2d(last, depth, 4, stride=2, padding=1),
+                nn.Conv2d(last, 4 * depth, 3, padding=1), nn.PixelShuffle(2),  # four pixels a place: (B, depth, H, W)
             ]  # fmt: skip
         self.net = nn.Sequential(*layers, nn.Sigmoid() if len(self.event_shape) == 3 else nn.Identity())
 
@@ -199,9 +200,9 @@ class Discriminator(nn.Module):
     Args:
         event_shape: such as (2,) or (1, 28, 28).
         hidden: widths of the dense layers.
-        body: "dense", or "convolutional" for (C, H, W) with H and W divisible by 4: two convolutions of stride 2 before
-            the dense layers.
-        channels: of the first convolution; the second has twice as many.
+        body: "dense", or "convolutional" for (C, H, W) with H and W divisible by 4: three convolutions of stride 2
+            before the dense layers.
+        channels: of the first convolution; each of the next has twice as many.
         n_classes: if not 0, a class is given beside the example.
         pack: examples that are judged together, side by side: the logits are (B / pack,). A generator with few modes
             gives itself away by packs that are too alike (PacGAN, Lin et al., arXiv:1712.04086).
@@ -221,7 +222,8 @@ class Discriminator(nn.Module):
             layers = [
                 nn.Conv2d(self.pack * (depth + self.n_classes), first, 4, stride=2, padding=1), nn.LeakyReLU(0.2),
                 nn.Conv2d(first, 2 * first, 4, stride=2, padding=1), nn.LeakyReLU(0.2),  # (B, 2 · first, H/4, W/4)
-                nn.Flatten(), *_dense([2 * first * height * width // 16, *widths, 1], 0.2),
+                nn.Conv2d(2 * first, 4 * first, 3, stride=2, padding=1), nn.LeakyReLU(0.2), nn.Flatten(),
+                *_dense([4 * first * math.ceil(height / 8) * math.ceil(width / 8), *widths, 1], 0.2),
             ]  # fmt: skip
         self.net = nn.Sequential(*layers)
 

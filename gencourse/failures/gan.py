@@ -1,0 +1,308 @@
+"""How a contest fails: lost modes, a match that is none, a judge that can be fooled."""
+
+from typing import NamedTuple
+
+import torch
+import torch.nn.functional as F
+from scipy import stats
+from torch import Tensor
+
+from .. import checkpoints, data, metrics
+from ..models import GAN, VAE, DiracGAN, Discriminator, Generator, PixelCNN
+from ..models.gan import RECIPE, generator_loss
+from ..train import fit, fit_gan
+
+REACH = 4.0  # ring and grid are stretched to go from -4 to 4: one recipe fits both
+
+
+class Plane(NamedTuple):
+    """Heaps in the plane: (n, 2) points, stretched; (K, 2) centres and the width σ of a heap in the same measure."""
+
+    x: Tensor
+    centres: Tensor
+    sigma: float
+
+
+def plane(points: str, n: int, generator: torch.Generator) -> Plane:
+    """`points` is "ring" (8 heaps) or "grid" (25).
+
+    Raises:
+        ValueError: another name.
+    """
+    if points not in ("ring", "grid"):
+        raise ValueError(f"points is {points!r}; expected 'ring' or 'grid'")
+    draw, law = (data.ring, data.RING) if points == "ring" else (data.grid, data.GRID)
+    stretch = REACH / law.centres.abs().max().item()
+    return Plane(stretch * draw(n, generator), stretch * law.centres, stretch * law.sigma)
+
+
+class Method(NamedTuple):
+    """A way to let the two play on the plane; architecture, batches and Adam's betas are RECIPE's for all.
+
+    On one core, `steps` take as long as RECIPE's. Of the step sizes 4e-4, 1.4e-3, 5e-3 and 15e-3, `lr` has the largest
+    modes × good in a quarter of the steps, mean over ring and grid, on a seed that is not counted.
+    """
+
+    steps: int
+    lr: float
+    game: dict = {}
+    fit: dict = {}
+    steps_d: int = 1
+    pack: int = 1
+    steady: bool = True  # the generator's weights averaged, the step sizes falling
+
+
+METHODS = {
+    "original": Method(11_400, 1.4e-3, dict(loss="original"), steady=False),
+    "plain": Method(11_400, 4e-4, steady=False),
+    "steady": Method(10_700, 5e-3),
+    "WGAN-GP": Method(2_370, 5e-3, dict(loss="wasserstein", gradient_penalty=10.0), steps_d=5),
+    "unrolled": Method(1_690, 5e-3, fit=dict(unroll=5)),
+    "packing": Method(13_300, 5e-3, pack=4),
+    "recipe": Method(RECIPE["fit"]["steps"], RECIPE["fit"]["lr"], RECIPE["game"]),
+}
+
+
+def mode_collapse(
+    seed: int, *, method: str = "plain", points: str = "ring", steps_d: int = 1, effort: float = 1.0
+) -> dict:
+    """Ring or grid: how many heaps does a contest find, and do the samples lie on them?
+
+    The protocol of VEEGAN (Srivastava et al., arXiv:1705.07761, section 4.1): of 2,500 samples one is good within 3σ of
+    a heap, and a heap is captured that is nearest to a good one. All methods have one architecture and equal time.
+    `steps_d` times the updates of the discriminator are paid for with fewer steps; `effort` multiplies those. Returns
+
+        modes: captured heaps. good: share of good samples.
+        reverse_kl: ln K minus the entropy of the good samples' heaps, nats.
+        collapsed: is a heap missing, or less than a tenth of the samples good?
+        loss_g, d_fake: the generator's loss and D(G(z)), means over the last 50 steps.
+    """
+    if method not in METHODS:
+        raise ValueError(f"method is {method!r}; expected one of {', '.join(METHODS)}")
+    how, generator = METHODS[method], torch.Generator().manual_seed(seed)
+    where = plane(points, 50_000, generator)
+    gan = plane_gan(seed, pack=how.pack, **how.game)
+    steps = max(1, round(how.steps * effort * 2 / (1 + steps_d)))
+    shared = {key: RECIPE["fit"][key] for key in ("batch_size", "betas")}
+    steady = {key: RECIPE["fit"][key] for key in ("anneal", "average")} if how.steady else {}
+    history = fit_gan(gan, where.x, steps=steps, steps_d=how.steps_d * steps_d, lr=how.lr, generator=generator,
+                      **shared, **steady, **how.fit)  # fmt: skip
+    found = metrics.mode_statistics(gan.sample(2500, generator), where.centres, where.sigma)
+    missing = found.captured < len(where.centres) or found.high_quality < 0.1
+    return dict(modes=found.captured, good=found.high_quality, reverse_kl=found.reverse_kl, collapsed=missing,
+                loss_g=history.smooth("loss_g")[-1], d_fake=history.smooth("d_fake")[-1])  # fmt: skip
+
+
+def plane_gan(seed: int, hidden: tuple | None = None, hidden_d: tuple | None = None, pack: int = 1, **game) -> GAN:
+    """RECIPE's players for stretched points, or smaller ones, their weights drawn by the seed."""
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        generator = Generator((2,), RECIPE["latent"], hidden or RECIPE["hidden"], scale=REACH)
+        return GAN(generator, Discriminator((2,), hidden_d or hidden or RECIPE["hidden_d"], pack=pack), **game)
+
+
+def too_strong(seed: int, *, loss: str = "original", head_start: int = 300) -> dict:
+    """A discriminator that is ahead: what does the generator still hear?
+
+    The generator stays as it was made while the discriminator learns for `head_start` steps; then both play on, 1,500
+    steps. Arjovsky and Bottou, arXiv:1701.04862, theorem 2.4 and figure 2. Returns
+
+        gradient: norm of the generator's gradient after the head start. d_fake: mean D(G(z)) there.
+        starved: is that less than a hundredth of what it was before it?
+        modes, good: at the end, as in `mode_collapse`, on the ring.
+    """
+    generator = torch.Generator().manual_seed(seed)
+    where, gan = plane("ring", 20_000, generator), plane_gan(seed, hidden=(64, 64), loss=loss)
+    noise = gan.noise(1000, generator)
+    before, _ = _heard(gan, noise)
+    optimizer = torch.optim.Adam(gan.discriminator.parameters(), lr=1e-3, betas=(0.0, 0.99))
+    for batch in torch.randint(len(where.x), (head_start, 128), generator=generator):
+        judged = gan.discriminator_loss(where.x[batch], gan.sample(128, generator))
+        optimizer.zero_grad()
+        judged.backward()
+        optimizer.step()
+    gradient, d_fake = _heard(gan, noise)
+    fit_gan(gan, where.x, steps=1500, batch_size=128, lr=1e-3, generator=generator)
+    found = metrics.mode_statistics(gan.sample(2500, generator), where.centres, where.sigma)
+    return dict(gradient=gradient, d_fake=d_fake, starved=gradient < before / 100, modes=found.captured,
+                good=found.high_quality)  # fmt: skip
+
+
+def _heard(gan: GAN, noise: Tensor) -> tuple[float, float]:
+    """Norm of the gradient of the generator's loss by its weights, and mean D(G(z))."""
+    logits = gan.discriminator(gan.generator(noise))
+    gradients = torch.autograd.grad(generator_loss(logits, gan.loss), list(gan.generator.parameters()))
+    return torch.cat([g.flatten() for g in gradients]).norm().item(), logits.sigmoid().mean().item()
+
+
+def balance(seed: int, *, loss: str = "non-saturating", ratio: float = 1.0) -> dict:
+    """A contest out of balance: one player takes larger steps than the other.
+
+    Ring, 2,000 steps; the step sizes are 10⁻³·√ratio for the discriminator and 10⁻³/√ratio for the generator. Returns
+
+        apart: from a sample to the nearest data point and from a data point to the nearest sample, the mean of both, as
+            a share of the ring's radius.
+        modes, good: as in `mode_collapse`.
+        lead: D(x) - D(G(z)), mean over the last 500 steps: 0 if the discriminator cannot tell, 1 if it always can.
+        gradient: norm of the generator's gradient, mean over the last 500 steps.
+    """
+    generator = torch.Generator().manual_seed(seed)
+    where, gan = plane("ring", 20_000, generator), plane_gan(seed, hidden=(64, 64), loss=loss)
+    history = fit_gan(gan, where.x, steps=2000, batch_size=128, lr=(1e-3 * ratio**0.5, 1e-3 / ratio**0.5),
+                      generator=generator)  # fmt: skip
+    samples = gan.sample(2500, generator)
+    found = metrics.mode_statistics(samples, where.centres, where.sigma)
+    d_real, d_fake, gradient = (history.smooth(key, 500)[-1] for key in ("d_real", "d_fake", "grad_norm_g"))
+    return dict(apart=apart(samples, where.x[:2500]) / REACH, modes=found.captured, good=found.high_quality,
+                lead=d_real - d_fake, gradient=gradient)  # fmt: skip
+
+
+def apart(samples: Tensor, points: Tensor) -> float:
+    """From a sample to the nearest point and from a point to the nearest sample: the mean of both."""
+    distance = torch.cdist(samples, points)
+    return (distance.amin(1).mean() + distance.amin(0).mean()).item() / 2
+
+
+def stupid_judge(seed: int, *, width: int = 64) -> dict:
+    """A discriminator with too few units: is it fooled by samples that another one sees through?
+
+    Ring, 2,000 steps with R1, averaging and falling step sizes, the discriminator with one hidden layer of `width`.
+    Then a new one, with two layers of 128, is trained against the generator as it stands, and both are asked about
+    points that neither has met. Returns
+
+        own, other: share of 5,000 data points and 5,000 samples that are told rightly; ½ is guessing.
+        fooled: own < 0.6. found_out: other > 0.9.
+        good: share of good samples, as in `mode_collapse`.
+    """
+    generator = torch.Generator().manual_seed(seed)
+    where, gan = plane("ring", 20_000, generator), plane_gan(seed, (64, 64), (width,), r1=0.3)
+    fit_gan(gan, where.x, steps=2000, batch_size=128, lr=5e-3, anneal="exponential", average=0.99, generator=generator)
+    other = plane_gan(seed + 1, (64, 64), (128, 128)).discriminator
+    optimizer = torch.optim.Adam(other.parameters(), lr=2e-3)
+    for batch in torch.randint(len(where.x), (500, 256), generator=generator):
+        logits = other(torch.cat([where.x[batch], gan.sample(256, generator)]))
+        loss = F.softplus(-logits[:256]).mean() + F.softplus(logits[256:]).mean()
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+    real, fake = plane("ring", 5000, generator).x, gan.sample(5000, generator)
+    own, other = (((judge(real) > 0).float().mean() + (judge(fake) < 0).float().mean()).item() / 2
+                  for judge in (gan.discriminator, other))  # fmt: skip
+    found = metrics.mode_statistics(fake[:2500], where.centres, where.sigma)
+    return dict(own=own, other=other, fooled=own < 0.6, found_out=other > 0.9, good=found.high_quality)
+
+
+def signals(seed: int, *, family: str = "GAN") -> dict:
+    """Does what is minimised say how good the samples are?
+
+    A "GAN" (16 channels, 1,200 steps), a "VAE" (1,200 steps) or a "PixelCNN" (5 blocks, 600 steps) is trained on
+    digits. At twelve moments, evenly spaced: the Fréchet distance of 500 samples from 2,000 test digits (features of the
+    stored classifier; grey levels for the GAN, binary pixels for the others), and the losses, means over the time since
+    the last. Returns Spearman's rank correlation with that distance over the twelve moments (1: the lower the one the lower
+    the other; 0: it tells nothing) of
+
+        loss: of the loss that the generator, or the model, minimises. loss_d: of the discriminator's (GAN only).
+        steps: of minus the number of steps: what one knows without any loss.
+
+    and first, last: the Fréchet distance at the first and at the last moment.
+    """
+    generator, moments = torch.Generator().manual_seed(seed), 12
+    judge, _ = checkpoints.load("classifier")
+    test = data.mnist("test")[0][::5]
+    test = test / 255 if family == "GAN" else data.binarise(test, torch.Generator().manual_seed(0)).float()
+    with torch.no_grad():
+        real = judge.features(test)
+
+    @torch.no_grad()
+    def distance(model) -> float:
+        samples = model.sample(500, torch.Generator().manual_seed(seed)).float()
+        return metrics.frechet_distance(judge.features(samples), real)
+
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        model, steps = {
+            "GAN": lambda: (checkpoints.image_gan(channels=16), 1200),
+            "VAE": lambda: (VAE((1, 28, 28), latent=20, likelihood="bernoulli", hidden=(300,)), 1200),
+            "PixelCNN": lambda: (PixelCNN((1, 28, 28), levels=2, stacks="single", n_blocks=5, channels=16), 600),
+        }[family]()
+    how = dict(steps=steps, generator=generator, measure=distance, measure_every=steps // moments)
+    if family == "GAN":
+        history = fit_gan(model, data.mnist("train")[0], batch_size=32, lr=8e-3, anneal="cosine", average=0.99,
+                          prepare=lambda x, _: x / 255, **how)  # fmt: skip
+        losses = {"loss": "loss_g", "loss_d": "loss_d"}
+    else:
+        history = fit(model, data.mnist("train")[0], prepare=data.binarise, **how)
+        losses = {"loss": "loss"}
+    at, distances = zip(*history.measured)
+    window = steps // moments
+    curves = {name: [sum(getattr(history, key)[i - window : i]) for i in at] for name, key in losses.items()}
+    curves["steps"] = [-i for i in at]
+    ranks = {name: float(stats.spearmanr(curve, distances).statistic) for name, curve in curves.items()}
+    return dict(ranks, first=distances[0], last=distances[-1])
+
+
+def blind_spot(seed: int, *, r1: float = 1.0, start: str = "noise") -> dict:
+    """Gradient ascent on D(x): does one find images that it takes for digits, and nobody else does?
+
+    A convolutional GAN of 8 channels is trained on digits for 500 steps; then 64 images climb its logit, 200 steps of
+    0.01 in the direction of the gradient's sign, clamped to [0, 1] (Goodfellow, Shlens and Szegedy, arXiv:1412.6572,
+    section 4). They `start` as uniform "noise", as "samples" of the generator, or as test "digits". Returns
+
+        before, after: share of them with a logit above the median of unseen digits.
+        inside: share within the region of digits, as precision sees it (k = 3, features of the stored classifier, 2,000
+            test images). inside_digits: the same for 64 other test digits.
+        far: median distance to the nearest of 10,000 training images, over that of unseen digits.
+        defeated: after > 0.9, and inside less than half of inside_digits.
+    """
+    if start not in ("noise", "samples", "digits"):
+        raise ValueError(f"start is {start!r}; expected 'noise', 'samples' or 'digits'")
+    generator = torch.Generator().manual_seed(seed)
+    images, unseen = data.mnist("train")[0], data.mnist("test")[0] / 255
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        gan = checkpoints.image_gan(channels=8, r1=r1)
+    fit_gan(gan, images, steps=500, batch_size=32, lr=4e-3, prepare=lambda x, _: x / 255, generator=generator)
+    chosen = torch.randperm(len(unseen), generator=generator)
+    others, starts, reference = unseen[chosen[:64]], unseen[chosen[64:128]], unseen[chosen[128:2128]]
+    if start != "digits":
+        starts = gan.sample(64, generator) if start == "samples" else torch.rand(starts.shape, generator=generator)
+    found = climb(gan.discriminator, starts)
+    with torch.no_grad():
+        median = gan.discriminator(reference).median()
+        before, after = ((gan.discriminator(x) > median).float().mean().item() for x in (starts, found))
+    judge, _ = checkpoints.load("classifier")
+    with torch.no_grad():
+        real, ours, theirs = (judge.features(x) for x in (reference, found, others))
+    known = images[torch.randperm(len(images), generator=generator)[:10_000]].flatten(1) / 255
+    nearest = [torch.cdist(x.flatten(1), known).amin(1).median().item() for x in (found, others)]
+    inside, inside_digits = (metrics.precision_recall(real, x).precision for x in (ours, theirs))
+    return dict(before=before, after=after, inside=inside, inside_digits=inside_digits, far=nearest[0] / nearest[1],
+                defeated=after > 0.9 and inside < inside_digits / 2)  # fmt: skip
+
+
+def climb(discriminator: torch.nn.Module, x: Tensor, steps: int = 200, size: float = 0.01) -> Tensor:
+    """Images (N, C, H, W) in [0, 1], moved up the logit by steps of the sign of its gradient; the weights stay."""
+    x = x.clone()
+    for _ in range(steps):
+        x.requires_grad_()
+        (slope,) = torch.autograd.grad(discriminator(x).sum(), x)
+        x = (x.detach() + size * slope.sign()).clamp(0, 1)
+    return x
+
+
+def dirac_orbit(seed: int, *, loss: str = "original", r1: float = 0.0, noise: float = 0.0) -> dict:
+    """The GAN of two numbers: does it come to rest?
+
+    500 alternating steps of 0.2 from a point at distance √2 in a random direction (Mescheder et al., arXiv:1801.04406,
+    section 2 and figure 3). Returns
+
+        radius: distance from the equilibrium at the end. settled: is it below 0.01?
+        turns: how often it went round.
+    """
+    angle = 2 * torch.pi * torch.rand((), generator=torch.Generator().manual_seed(seed), dtype=torch.float64)
+    path = DiracGAN(loss, r1=r1, noise=noise).simulate((2**0.5 * angle.cos(), 2**0.5 * angle.sin()))
+    direction = torch.atan2(path[:, 1], path[:, 0])
+    steps = (direction.diff() + torch.pi) % (2 * torch.pi) - torch.pi
+    steps = steps[path[1:].norm(dim=1) > 1e-6]  # at rest there is no direction
+    radius = path[-1].norm().item()
+    return dict(radius=radius, settled=radius < 0.01, turns=steps.sum().abs().item() / (2 * torch.pi))

@@ -1,0 +1,268 @@
+"""Failures of variational autoencoders: grey where there should be an edge, copies, codes that say nothing, holes."""
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+from torch.distributions import Normal, kl_divergence
+
+from .. import checkpoints, data, metrics
+from ..models import VAE
+from ..models.vae import reparameterise
+from ..train import fit
+
+
+def blur(seed: int, *, sigma: float = 0.5) -> dict:
+    """A VAE whose pixels are N(m, sigma²): does it paint the average of two strips instead of either?
+
+    A strip has 16 pixels, white (0) up to an edge and black (1) after it; the edge is at pixel 5 or at pixel 11, both
+    as often, so that six pixels differ. The VAE has one code dimension and a Gaussian decoder of fixed sigma. The
+    prediction: the code is used only if sigma² < λ, with λ = 6 · ¼ = 1.5 the largest eigenvalue of the covariance
+    (Tipping and Bishop 1999, section 3; Lucas et al., arXiv:1911.02469, section 4). It is derived for linear decoders;
+    for two strips it holds for every decoder, because a mixture of N(m, sigma²) explains two points at the distance
+    √6 best by a single m, the mean, as soon as √6 ≤ 2 sigma. Returns
+
+        grey: mean of 1 − |2m − 1| over the six pixels of decoded m, for codes z ~ N(0, 1): 0 sharp, 1 all grey.
+        grey_codes: the same for codes of the strips themselves, z ~ q(z|x). What `grey` has more comes from codes that
+            no strip uses, between those of the two.
+        kl: KL(q(z|x) ‖ N(0, 1)), mean over the strips, nats; a linear decoder needs ½ log(λ/sigma²).
+        used: is kl above 0.01 nats?
+        predicted: is sigma² < 1.5?
+        agrees: are both the same?
+
+    An autoregressive model of the same strips needs no experiment: once pixel 5 is drawn, the frequencies of the next
+    pixels given the previous ones are 0 or 1, and no sample is grey.
+    """
+    generator = torch.Generator().manual_seed(seed)
+    x = (torch.arange(16) >= torch.tensor([[5], [11]])).float().repeat(32, 1)  # (64, 16)
+    vae = _new(seed, VAE, (16,), 1, "gaussian", hidden=(16,), sigma=sigma)
+    fit(vae, x, steps=1000, batch_size=64, lr=1e-2, precision="float32", generator=generator)
+
+    @torch.no_grad()
+    def grey(z):
+        m = vae.decode(z).mean[:, 5:11].clamp(0, 1)
+        return (1 - (2 * m - 1).abs()).mean().item()
+
+    with torch.no_grad():
+        q = vae.encode(x.repeat(32, 1))
+        codes = reparameterise(q.mean, q.stddev, generator)  # (2048, 1)
+    kl = vae.kl_per_dimension(x).sum().item()
+    used, predicted = kl > 0.01, sigma**2 < 1.5
+    return {
+        "grey": grey(torch.randn(2048, 1, generator=generator)),
+        "grey_codes": grey(codes),
+        "kl": kl,
+        "used": used,
+        "predicted": predicted,
+        "agrees": used == predicted,
+    }
+
+
+def memorise(seed: int, *, beta: float = 1.0, n: int = 500) -> dict:
+    """A VAE with a weak KL, trained on few digits: does it copy them instead of making new ones?
+
+    A VAE with 20 code dimensions and beta as the weight of the KL is trained for 500 steps on `n` binarised MNIST
+    digits. Its samples are compared with these and with as many held-out digits by C_T (Meehan et al.,
+    arXiv:2004.05675, section 3), on features of the stored classifier. C_T asks whether samples lie nearer to the
+    training digits than unseen digits do; but blank paper does so too, and lies as near to the unseen ones. A copy
+    must therefore not pass when the two sets are exchanged. As samples serve, by the beginning of the key,
+
+        (none): the model's own, z ~ N(0, I).
+        fitted_: z ~ the Gaussian with mean and covariance of the training codes, a fairer prior where beta is small.
+        codes_: z ~ q(z|x) of training digits x drawn at random. Every good autoencoder gives back what it is shown,
+            so that this is no evidence by itself; it says what the decoder is able to copy.
+        control_: a model that does nothing but copy: training digits drawn at random, 2 % of the pixels turned over.
+        floor_: new real digits.
+
+    and for each of them it returns
+
+        c_t: z-score, 0 for new real digits, far below for copies, far above for what is no digit.
+        swapped: c_t with training and held-out digits exchanged; not low for copies.
+        nearer: share of the samples nearer to a training digit than to any held-out one, ½ for new real digits.
+        memorised: is c_t below −3, and swapped not?
+
+    Beside them
+
+        gap: mean ELBO of the training digits minus that of the held-out ones, nats per image, with the whole KL
+            whatever beta.
+        gap_decoded: the same of log P(x|z) alone, z ~ q(z|x), nats per image.
+    """
+    images = data.mnist("train")[0]
+    if not 100 <= n <= len(images) // 3:
+        raise ValueError(f"n is {n}; expected 100 to {len(images) // 3}, a third of the digits")
+    generator = torch.Generator().manual_seed(seed)
+    chosen = torch.randperm(len(images), generator=generator)[: 3 * n]
+    train, held_out, fresh = data.binarise(images[chosen], generator).split(n)
+    vae = _new(seed, VAE, latent=20, hidden=(300,), beta=beta)
+    fit(vae, train, steps=500, batch_size=100, lr=3e-3, precision="float32", generator=generator)
+
+    @torch.no_grad()
+    def elbo(x, weight):
+        return vae.elbo(x, weight, generator=generator).mean().item()
+
+    with torch.no_grad():
+        q = vae.encode(train)
+        codes = reparameterise(q.mean, q.stddev, generator)  # (n, 20)
+    gap, gap_decoded = (elbo(train, weight) - elbo(held_out, weight) for weight in (1, 0))
+    root = torch.linalg.cholesky(torch.cov(codes.T))
+    noise = torch.randn(n, 20, generator=generator)
+    again = codes[torch.randint(n, (n,), generator=generator)]
+    originals = train[torch.randint(n, (n,), generator=generator)]
+    flips = torch.rand(originals.shape, generator=generator) < 0.02
+    samples = {
+        "": vae.draw(noise, generator),
+        "fitted_": vae.draw(codes.mean(0) + noise @ root.T, generator),
+        "codes_": vae.draw(again, generator),
+        "control_": originals ^ flips,
+        "floor_": fresh,
+    }
+    result = {"gap": gap, "gap_decoded": gap_decoded}
+    seen, unseen = _features(train), _features(held_out)
+    for whose, some in samples.items():
+        result |= {whose + key: value for key, value in copies(seen, unseen, _features(some)).items()}
+    return result
+
+
+def copies(train: Tensor, held_out: Tensor, samples: Tensor) -> dict:
+    """What `memorise` says of samples, (N, F) features each."""
+    c_t, swapped = metrics.c_t(train, held_out, samples), metrics.c_t(held_out, train, samples)
+    ratio = metrics.nearest_ratio(train, held_out, samples)
+    nearer = ((ratio < 1).double() + (ratio == 1) / 2).mean().item()
+    return {"c_t": c_t, "swapped": swapped, "nearer": nearer, "memorised": c_t < -3 <= swapped}
+
+
+class ContextVAE(nn.Module):
+    """A VAE whose decoder sees, beside the code, the pixels before: logit of pixel i = f_i(z) + Σ_j W_ij x_j.
+
+    The sum goes over the `context` pixels before i in raster order, so that P(x|z) is a product of conditionals. With
+    W = 0 it begins as an ordinary VAE.
+
+    Args:
+        event_shape: of a binary image. latent, hidden: as for `VAE`.
+        context: pixels before; 0 for an ordinary VAE.
+        free_bits: nats that each dimension of the code may use without being charged, on average over a batch
+            (Kingma et al., arXiv:1606.04934, appendix C.8).
+    """
+
+    def __init__(self, event_shape=(1, 14, 14), latent=8, hidden=(128,), context=0, free_bits=0.0):
+        super().__init__()
+        i = torch.arange(torch.Size(event_shape).numel())
+        if not 0 <= context < len(i) or free_bits < 0:
+            raise ValueError(f"context is {context}, free_bits {free_bits}; expected 0 to {len(i) - 1}, and 0 or more")
+        self.vae = VAE(event_shape, latent, hidden=hidden)
+        self.free_bits = free_bits
+        back = i[:, None] - i  # (D, D), how far pixel j lies before pixel i
+        self.register_buffer("mask", ((0 < back) & (back <= context)).float())
+        self.W = nn.Parameter(torch.zeros(len(i), len(i)))
+
+    def logits(self, z: Tensor, x: Tensor) -> Tensor:
+        """Of every pixel given the code and the pixels before: (B, latent), (B, *event_shape) -> (B, D)."""
+        return self.vae.decode(z).logits.flatten(1) + x.flatten(1) @ (self.W * self.mask).T
+
+    def terms(self, x: Tensor, generator=None) -> tuple[Tensor, Tensor]:
+        """The two parts of the ELBO with one draw of z: log P(x|z), (B,), and the KL of each dimension, (B, latent)."""
+        x = self.vae.check_data(x)
+        q = self.vae.encode(x)
+        z = reparameterise(q.mean, q.stddev, generator)
+        log_px_z = -F.binary_cross_entropy_with_logits(self.logits(z, x), x.flatten(1), reduction="none").sum(1)
+        return log_px_z, kl_divergence(q, Normal(0.0, 1.0))
+
+    def loss(self, x: Tensor) -> Tensor:
+        """−E[log P(x|z)] + Σ_j max(free_bits, KL_j), each averaged over the batch: nats per image."""
+        log_px_z, kl = self.terms(x)
+        return -log_px_z.mean() + charged(kl, self.free_bits)
+
+
+def charged(kl: Tensor, free_bits: float) -> Tensor:
+    """Σ_j max(free_bits, mean over the batch of KL_j): (B, latent) -> a scalar, nats (arXiv:1606.04934, C.8)."""
+    return kl.mean(0).clamp(min=free_bits).sum()
+
+
+def posterior_collapse(seed: int, *, context: int = 0, free_bits: float = 0.0) -> dict:
+    """A VAE whose decoder also sees the pixels before: does it still use the code?
+
+    MNIST halved to 14 × 14 binary pixels, 8 code dimensions, and a decoder that adds to what the code says a linear
+    term of the `context` pixels before: 0 none, 14 a row, 195 all. What can be said without the code costs no KL
+    (Bowman et al., arXiv:1511.06349, section 3.1; Chen et al., arXiv:1611.02731, section 2.2); `free_bits` nats of
+    each dimension are not charged (Kingma et al., arXiv:1606.04934, appendix C.8). Measured on 2,000 test digits,
+
+        kl: KL(q(z|x) ‖ P(z)), mean over the digits, sum over the dimensions, nats: what the code says.
+        active: dimensions whose posterior mean has a variance above 0.01 (Burda et al., arXiv:1509.00519, section 5.2).
+        kl_largest: the KL of the dimension that has the most, nats.
+        nats: −ELBO per image, with the plain KL whatever free_bits.
+        collapsed: is no dimension active?
+    """
+    generator = torch.Generator().manual_seed(seed)
+    train, test = _small(data.mnist("train")[0]), _small(data.mnist("test")[0][::5])
+    model = _new(seed, ContextVAE, context=context, free_bits=free_bits)
+    fit(model, train, steps=1000, batch_size=100, lr=3e-3, precision="float32", prepare=data.binarise,
+        generator=generator)  # fmt: skip
+    x = data.binarise(test, generator)
+    with torch.no_grad():
+        log_px_z, kl = model.terms(x, generator)
+    per_dimension, active = kl.mean(0), model.vae.active_units(x).sum().item()
+    kl = per_dimension.sum().item()
+    return {
+        "kl": kl,
+        "active": active,
+        "kl_largest": per_dimension.max().item(),
+        "nats": kl - log_px_z.mean().item(),
+        "collapsed": active == 0,
+    }
+
+
+def holes(seed: int, *, beta: float = 1.0) -> dict:
+    """Codes drawn from the prior where no digit has its code: are samples worse than what the decoder can do?
+
+    A VAE with 8 code dimensions and beta as the weight of the KL is trained for 600 steps on binarised MNIST. If the
+    codes of the data, z ~ q(z|x), together are not N(0, I), the prior draws codes that the decoder has not met
+    (Dai and Wipf, arXiv:1903.05789, section 4). Returns
+
+        frechet_prior: squared Fréchet distance of 2,000 decoded prior draws (grey levels m) to 2,000 test digits, on
+            features of the stored classifier, in their squared units.
+        frechet_codes: the same of decoded codes of training digits: what the decoder can do.
+        in_holes: share of the prior draws farther from every one of 10,000 training codes than 99 % of test codes are;
+            0.01 without holes. Where beta is small the codes themselves lie far apart, and it sees little.
+        aggregate_kl: KL(N(m, C) ‖ N(0, I)) of the mean and covariance of the codes, nats: a lower bound of the KL of
+            their law.
+    """
+    generator = torch.Generator().manual_seed(seed)
+    images, test = data.mnist("train")[0], data.mnist("test")[0][::5]
+    vae = _new(seed, VAE, latent=8, hidden=(300,), beta=beta)
+    fit(vae, images, steps=600, batch_size=100, lr=3e-3, precision="float32", prepare=data.binarise,
+        generator=generator)  # fmt: skip
+
+    def codes_of(x):
+        q = vae.encode(data.binarise(x, generator))
+        return reparameterise(q.mean, q.stddev, generator)
+
+    with torch.no_grad():
+        codes = codes_of(images[torch.randperm(len(images), generator=generator)[:10_000]])
+        unseen, prior = codes_of(test), torch.randn(2000, 8, generator=generator)
+        from_prior, from_codes = (_features(vae.decode(z).mean) for z in (prior, codes[:2000]))
+        real = _features(test / 255)
+    return {
+        "frechet_prior": metrics.frechet_distance(from_prior, real),
+        "frechet_codes": metrics.frechet_distance(from_codes, real),
+        "in_holes": metrics.share_in_holes(prior, codes, unseen),
+        "aggregate_kl": metrics.kl_to_standard_normal(codes),
+    }
+
+
+def _new(seed: int, kind: type, *arguments, **sizes) -> nn.Module:
+    """A model with weights of this seed; the global random state stays as it was."""
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        return kind(*arguments, **sizes)
+
+
+def _small(images: Tensor) -> Tensor:
+    """Means of 2 × 2 pixels, rounded: (N, 1, 28, 28) -> (N, 1, 14, 14) uint8."""
+    return F.avg_pool2d(images.float(), 2).round().to(torch.uint8)
+
+
+@torch.no_grad()
+def _features(x: Tensor) -> Tensor:
+    """Of the stored classifier: (N, 1, 28, 28) in [0, 1] -> (N, 96)."""
+    with torch.random.fork_rng(devices=[]):  # a model has random weights before it is given its own
+        judge, _ = checkpoints.load("classifier")
+    return torch.cat([judge.features(part) for part in x.split(500)])
