@@ -86,7 +86,7 @@ def train(name: str, effort: float = 1.0, folder: str | Path = "build/runs") -> 
     number of steps; the checkpoint is replaced only at the end of the run.
     """
     target, recipe = path(name), RECIPES[name]
-    with torch.random.fork_rng(devices=[]):  # the weights to begin with; the global random state stays as it was
+    with torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)
         model = _build(name)
     if "start" in recipe:
@@ -121,7 +121,8 @@ def train(name: str, effort: float = 1.0, folder: str | Path = "build/runs") -> 
 
 def _build(name: str) -> torch.nn.Module:
     path(name)
-    return RECIPES[name]["model"](**RECIPES[name]["build"])
+    with torch.random.fork_rng(devices=[]):  # the weights to begin with; the global random state stays as it was
+        return RECIPES[name]["model"](**RECIPES[name]["build"])
 
 
 def _images(bounded: bool):

@@ -35,7 +35,7 @@ from typing import NamedTuple
 import torch
 
 from ._files import DataError, data_root, write_whole
-from .failures import gan, gmm
+from .failures import autoregression, gan, gmm, vae
 from .progress import progress
 
 ONE_THREAD = {name: "1" for name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")}
@@ -531,6 +531,12 @@ def load(name: str) -> Packed:
 
 
 STUDIES: dict[str, Callable[..., dict]] = {
+    "wrong-prefix": autoregression.wrong_prefix,
+    "gmm-singular": gmm.gmm_singular,
+    "blur": vae.blur,
+    "memorise": vae.memorise,
+    "posterior-collapse": vae.posterior_collapse,
+    "holes": vae.holes,
     "mode-collapse": gan.mode_collapse,
     "signals": gan.signals,
     "too-strong": gan.too_strong,
@@ -538,5 +544,4 @@ STUDIES: dict[str, Callable[..., dict]] = {
     "stupid-judge": gan.stupid_judge,
     "blind-spot": gan.blind_spot,
     "dirac-orbit": gan.dirac_orbit,
-    "gmm-singular": gmm.gmm_singular,
 }

@@ -57,3 +57,25 @@ def test_damaged_and_missing_files_are_named(name, elsewhere):
 def test_an_unknown_name_is_answered_with_the_known_ones():
     with pytest.raises(KeyError, match="pixelcnn, wavenet"):
         checkpoints.load("pixelrnn")
+
+
+def test_loading_leaves_the_global_random_state_alone():
+    before = torch.random.get_rng_state()
+    checkpoints.load("classifier")
+    assert torch.equal(torch.random.get_rng_state(), before)
+
+
+def test_the_stored_gan_is_as_far_from_the_test_digits_as_was_written_beside_it():
+    gan, facts = checkpoints.load("gan")
+    judge, _ = checkpoints.load("classifier")
+    test = data.mnist("test")[0][::2] / 255
+
+    @torch.no_grad()
+    def features(x):
+        return torch.cat([judge.features(part) for part in x.split(500)])
+
+    with torch.no_grad():
+        samples = gan.sample(5000, torch.Generator().manual_seed(1))
+    distance = metrics.frechet_distance(features(samples), features(test))
+    assert distance == pytest.approx(facts["test"], abs=4)  # half as many images raise it by some two
+    assert facts["parameters"] == sum(p.numel() for p in gan.parameters())

@@ -144,7 +144,7 @@ def test_a_packed_study_is_reported_where_there_is_no_other(a_study, capsys):
 @pytest.mark.parametrize(
     ("words", "arguments"),
     [
-        ("no study 'tox'; there are mode-collapse", ["tox"]),
+        ("no study 'tox'; there are wrong-prefix", ["tox"]),
         ("no study 'tox'", ["report", "tox"]),
         ("'toy toy' makes no sense", ["toy", "toy"]),
         ("--set 'scale': expected", ["toy", "--set", "scale"]),

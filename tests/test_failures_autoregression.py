@@ -64,9 +64,9 @@ def test_a_model_that_is_blind_loses_nothing_and_draws_no_digits(monkeypatch):
     assert result["plausible"] < 0.2 and result["recognised"] < 0.5
 
 
-def test_rows_that_are_given_are_kept_and_all_but_one_leaves_little_to_do():
+def test_where_two_rows_are_missing_there_is_little_to_do():
     result = wrong_prefix(0, rows=26)
-    assert result["recognised"] > 0.9 and result["nats_rest"] < 0.05
+    assert result["recognised"] > 0.9 and max(result["nats_rest"], result["nats_true"]) < 0.05  # hardly any ink
     for wrong, words in [(dict(rows=0), "rows is 0"), (dict(rows=27), "rows is 27"), (dict(flipped=1.5), "is 1.5")]:
         with pytest.raises(ValueError, match=words):
             wrong_prefix(0, **wrong)

@@ -88,6 +88,7 @@ def test_a_code_that_is_not_used_is_noticed(monkeypatch):
     train(monkeypatch, steps=0, then=encode_to(0.0))
     result = blur(0, sigma=0.5)
     assert result["kl"] == pytest.approx(0, abs=1e-6) and not result["used"] and not result["agrees"]
+    assert [blur(0, sigma=sigma)["predicted"] for sigma in (1.22, 1.23)] == [True, False]  # √1.5 = 1.2247
 
 
 # ------------------------------------------------------------------------------------------------ memorise

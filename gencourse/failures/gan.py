@@ -196,10 +196,10 @@ def signals(seed: int, *, family: str = "GAN") -> dict:
     """Does what is minimised say how good the samples are?
 
     A "GAN" (16 channels, 1,200 steps), a "VAE" (1,200 steps) or a "PixelCNN" (5 blocks, 600 steps) is trained on
-    digits. At twelve moments, evenly spaced: the Fréchet distance of 500 samples from 2,000 test digits (features of the
-    stored classifier; grey levels for the GAN, binary pixels for the others), and the losses, means over the time since
-    the last. Returns Spearman's rank correlation with that distance over the twelve moments (1: the lower the one the lower
-    the other; 0: it tells nothing) of
+    digits. At twelve moments, evenly spaced: the Fréchet distance of 500 samples from 2,000 test digits (features of
+    the stored classifier; grey levels for the GAN, binary pixels for the others), and the losses, means over the time
+    since the last. Returns Spearman's rank correlation with that distance over the twelve moments (1: the lower the
+    one the lower the other; 0: it tells nothing) of
 
         loss: of the loss that the generator, or the model, minimises. loss_d: of the discriminator's (GAN only).
         steps: of minus the number of steps: what one knows without any loss.
