@@ -104,7 +104,8 @@ def _study(options):
 
     if not options.name:
         for name, function in study.STUDIES.items():
-            print(f"{name:16} {function.__doc__.splitlines()[0]}")
+            dials = ", ".join(f"{dial}={value}" for dial, value in study.dials(name).items())
+            print(f"{name:18} {function.__doc__.splitlines()[0]}\n{'':18} {dials}")
         return 0
     *report, name = options.name
     if report == ["report"]:

@@ -261,6 +261,11 @@ def command(name: str, seeds: int, settings: Mapping[str, object] | None = None)
     return shlex.join(words)
 
 
+def dials(name: str) -> dict:
+    """The dials of a study and their defaults, as its function has them. Raises KeyError for an unknown study."""
+    return {p.name: p.default for p in list(inspect.signature(_function(name)).parameters.values())[1:]}
+
+
 def _function(name: str) -> Callable:
     if name not in STUDIES:
         raise KeyError(f"there is no study {name!r}; there are {', '.join(STUDIES)}")
@@ -276,17 +281,17 @@ def _grid(name: str, seeds, settings) -> dict[str, Run]:
     seeds = list(seeds) if isinstance(seeds, Iterable) and not isinstance(seeds, str) else [seeds]
     if not seeds or not all(isinstance(s, int) and not isinstance(s, bool) and s >= 0 for s in seeds):
         raise ValueError(f"seeds are {seeds}; expected how many, or the seeds: whole numbers, none below 0")
-    dials = {p.name: p.default for p in list(inspect.signature(_function(name)).parameters.values())[1:]}
+    own = dials(name)
     for dial in settings or {}:
-        if dial not in dials:
-            raise ValueError(f"{name} has no setting {dial!r}; it has {', '.join(dials) or 'none'}")
+        if dial not in own:
+            raise ValueError(f"{name} has no setting {dial!r}; it has {', '.join(own) or 'none'}")
     values = [
         [_like(default, value, dial) for value in _values((settings or {}).get(dial, default))]
-        for dial, default in dials.items()
+        for dial, default in own.items()
     ]
-    if empty := [dial for dial, some in zip(dials, values) if not some]:
+    if empty := [dial for dial, some in zip(own, values) if not some]:
         raise ValueError(f"{empty[0]} has no value; give at least one")
-    runs = (Run(seed, dict(zip(dials, some))) for some in itertools.product(*values) for seed in seeds)
+    runs = (Run(seed, dict(zip(own, some))) for some in itertools.product(*values) for seed in seeds)
     return {_file(name, run): run for run in runs}
 
 

@@ -117,7 +117,7 @@ def test_study_runs_the_grid_and_reports(a_study, capsys):
     assert told.strip() in again and "report.png" in again
     assert (a_study / "build/studies/toy/report.png").read_bytes().startswith(b"\x89PNG")
     assert main(["study"]) == 0
-    assert "toy              Is the seed even?" in capsys.readouterr().out
+    assert "toy                Is the seed even?" in capsys.readouterr().out
 
 
 def test_study_says_which_runs_failed_and_retries_them(a_study, capsys):

@@ -134,8 +134,8 @@ def copies(train: Tensor, held_out: Tensor, samples: Tensor) -> dict:
 class ContextVAE(nn.Module):
     """A VAE whose decoder sees, beside the code, the pixels before: logit of pixel i = f_i(z) + 4 Σ_j W_ij x_j.
 
-    The 4 lets W learn as fast as the networks do. The sum goes over the `context` pixels before i in raster order, so that P(x|z) is a product of conditionals. With
-    W = 0 it begins as an ordinary VAE.
+    The sum goes over the `context` pixels before i in raster order, so that P(x|z) is a product of conditionals. The 4
+    lets W learn as fast as the networks do; with W = 0 it begins as an ordinary VAE.
 
     Args:
         event_shape: of a binary image. latent, hidden: as for `VAE`.
@@ -181,9 +181,9 @@ def charged(kl: Tensor, free_bits: float) -> Tensor:
 def posterior_collapse(seed: int, *, images: str = "textures", context: int = 0, free_bits: float = 0.0) -> dict:
     """A VAE whose decoder also sees the pixels before: does it still use the code?
 
-    Binary images of 14 × 14: "digits" (MNIST halved), or "textures", see `textures`, where the pixel to the left and the
-    one above say all that there is to know. 8 code dimensions, and a decoder that adds to what the code says a linear term of the
-    `context` pixels before: 0 none, 14 a row, 195 all. What can be said without the code costs no KL
+    Binary images of 14 × 14: "digits" (MNIST halved), or "textures", see `textures`, where the pixel to the left and
+    the one above say all that there is to know. 8 code dimensions, and a decoder that adds to what the code says a
+    linear term of the `context` pixels before: 0 none, 14 a row, 195 all. What can be said without the code costs no KL
     (Bowman et al., arXiv:1511.06349, section 3.1; Chen et al., arXiv:1611.02731, section 2.2); `free_bits` nats of
     each dimension are not charged (Kingma et al., arXiv:1606.04934, appendix C.8). Returns, of 2,000 unseen images,
 
