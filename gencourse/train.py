@@ -146,7 +146,8 @@ def fit(
     optimizer = torch.optim.Adam(model.parameters(), lr=lr, betas=(0.9, 0.99))
     settings = dict(steps=steps, batch_size=batch_size, lr=lr, average=average, clip=clip, examples=len(x))
     settings["precision"] = history.precision
-    averaged = {k: v.detach().clone() for k, v in model.named_parameters()} if average else None
+    own = dict(model.named_parameters())
+    averaged = {k: v.detach().clone() for k, v in own.items()} if average else None
     run = _Run(model, {"optimizer": optimizer}, averaged, generator, history, settings, name, measure, measure_every)
     run.begin_or_go_on(checkpoint, checkpoint_every, resume)
 
@@ -171,7 +172,7 @@ def fit(
         for group in optimizer.param_groups:
             group["lr"] = lr * schedule(step, steps)
         optimizer.step()
-        _average(averaged, model, average, step + 1)
+        _average(averaged, own, average, step + 1)
 
     model.to(memory_format=torch.channels_last if bfloat16 else torch.contiguous_format)
     try:
@@ -250,8 +251,8 @@ def fit_gan(
     optimizer_g = torch.optim.Adam(gan.generator.parameters(), lr=lr_g, betas=betas, fused=True)  # a fifth of the time
     settings = dict(steps=steps, batch_size=batch_size, lr=[lr_d, lr_g], betas=list(betas), steps_d=steps_d)
     settings |= dict(steps_g=steps_g, anneal=anneal, average=average, unroll=unroll, examples=len(x))
-    of_generator = {f"generator.{k}": v for k, v in gan.generator.named_parameters()}
-    averaged = {k: v.detach().clone() for k, v in of_generator.items()} if average else None
+    own = {f"generator.{k}": v for k, v in gan.generator.named_parameters()}
+    averaged = {k: v.detach().clone() for k, v in own.items()} if average else None
     optimizers = {"optimizer_d": optimizer_d, "optimizer_g": optimizer_g}
     run = _Run(gan, optimizers, averaged, generator, history, settings, name, measure, measure_every)
     run.begin_or_go_on(checkpoint, checkpoint_every, resume)
@@ -299,7 +300,7 @@ def fit_gan(
             return contest(step)
 
     try:
-        run.go(whole_step, lambda step: _average(averaged, gan, average, step + 1))
+        run.go(whole_step, lambda step: _average(averaged, own, average, step + 1))
     finally:
         gan.eval()
     return history
@@ -537,11 +538,11 @@ class _Run:
         self.step, self.seed = state["step"], state["shuffle_seed"]
 
 
-def _average(averaged: dict[str, Tensor] | None, model: nn.Module, decay: float, step: int) -> None:
+def _average(averaged: dict[str, Tensor] | None, own: dict[str, Tensor], decay: float, step: int) -> None:
     """Draw the averaged weights after the model's own; in the first steps faster, or the start would stay in them."""
     if averaged is None:
         return
-    decay, own = min(decay, (1 + step) / (10 + step)), dict(model.named_parameters())
+    decay = min(decay, (1 + step) / (10 + step))
     with torch.no_grad():
         for key, value in averaged.items():
             value.lerp_(own[key], 1 - decay)

@@ -55,9 +55,9 @@ class Method(NamedTuple):
 METHODS = {
     "original": Method(11_400, 1.4e-3, dict(loss="original"), steady=False),
     "plain": Method(11_400, 4e-4, steady=False),
-    "steady": Method(10_700, 5e-3),
+    "steady": Method(10_700, 1.4e-3),
     "WGAN-GP": Method(2_370, 5e-3, dict(loss="wasserstein", gradient_penalty=10.0), steps_d=5),
-    "unrolled": Method(1_690, 5e-3, fit=dict(unroll=5)),
+    "unrolled": Method(1_690, 1.4e-3, fit=dict(unroll=5)),
     "packing": Method(13_300, 5e-3, pack=4),
     "recipe": Method(RECIPE["fit"]["steps"], RECIPE["fit"]["lr"], RECIPE["game"]),
 }

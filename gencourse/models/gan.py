@@ -30,7 +30,7 @@ RECIPE = dict(
     hidden=(128, 128, 128, 128),
     hidden_d=(128, 128, 128),
     game=dict(loss="non-saturating", r1=0.3),
-    fit=dict(steps=9000, batch_size=128, lr=5e-3, betas=(0.0, 0.99), anneal="exponential", average=0.999),
+    fit=dict(steps=9000, batch_size=128, lr=2e-3, betas=(0.0, 0.99), anneal="cosine", average=0.999),
 )
 
 # -- the two halves of the game ----------------------------------------------------------------------------------
