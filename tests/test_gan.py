@@ -702,7 +702,7 @@ def law_unrolled_steps_are_adams():
 
 CONTEST_LAWS = [law_the_other_player_is_left_alone, law_the_contest_is_the_textbooks, law_unrolled_steps_are_adams]
 CONTEST_BUGS = [
-    ("_frozen", "player.requires_grad_(False)", "pass", 0),
+    ("_frozen", "parameter.requires_grad_(False)", "pass", 0),
     ("_frozen", "buffer.copy_(before)", "pass", 0),
     ("_move", "optimizer.zero_grad(set_to_none=True)", "pass", 1),
     ("_unrolled", "create_graph=True", "create_graph=False", 2),
@@ -735,9 +735,9 @@ def test_the_generators_weights_are_averaged_and_the_contest_does_not_feel_it():
     gan, raw = small(), small()
     original = train._average
 
-    def watched(averaged, model, average, step):
-        weights.append(model.generator.net[0].weight.detach().clone())
-        return original(averaged, model, average, step)
+    def watched(averaged, own, average, step):
+        weights.append(own["generator.net.0.weight"].detach().clone())
+        return original(averaged, own, average, step)
 
     train._average = watched
     try:
