@@ -188,7 +188,7 @@ CLAIMS = {
             "VA8",
             _FM,
             "VAE may just memorize the existing images, instead of generating new images.",
-            "It can memorise instead of create, when the KL term is too weak.",
+            "With too weak a KL term, its decoder gives back what it was trained on, and not what is new.",
             "a memorisation score over β, with a model that memorises on purpose beside it",
         ),
         (
@@ -224,7 +224,7 @@ CLAIMS = {
             "GA4",
             _GA,
             "No explicit signal about how good the generator is.",
-            "The losses do not tell how good the generator is.",
+            "The generator's loss does not tell how good it is; what a likelihood model minimises does.",
             "rank correlation of losses with measured quality, over seeds",
         ),
         (
