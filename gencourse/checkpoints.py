@@ -34,7 +34,7 @@ RECIPES = {
         model=WaveNet,
         build=dict(
             event_shape=(8000,), levels=256, dilations=3 * [2**i for i in range(10)], channels=32, skip_channels=96,
-            n_classes=len(data.vocabulary()) + 1,  # the last class says nothing about the word
+            n_classes=180,  # one for each word of data.vocabulary(), and the last says nothing about the word
         ),
         fit=dict(steps=1500, batch_size=8, lr=4e-3, average=0.999),
     ),
@@ -93,7 +93,8 @@ def train(name: str, effort: float = 1.0, folder: str | Path = "build/runs") -> 
         load_weights(model, path(recipe["start"]))
     arguments = dict(recipe["fit"], name=name, checkpoint=Path(folder) / f"{name}.run.safetensors")
     arguments["steps"] = max(1, round(arguments["steps"] * effort))
-    if recipe["model"] is image_gan:
+    loop = fit_gan if isinstance(model, GAN) else fit
+    if isinstance(model, GAN):
         x, condition, prepare, measure = _grey_images()
     elif recipe["model"] is Classifier:
         x, condition, prepare, measure = _digits()
@@ -101,13 +102,13 @@ def train(name: str, effort: float = 1.0, folder: str | Path = "build/runs") -> 
         x, condition, prepare, measure = _sounds(model)
     else:
         x, condition, prepare, measure = _images(bounded=recipe["model"] is VAE)
-    history = (fit_gan if recipe["model"] is image_gan else fit)(
+    history = loop(
         model, x, condition=condition, prepare=prepare,
         measure=lambda model: measure(model, "validation"), measure_every=max(1, arguments["steps"] // 10), **arguments,
     )  # fmt: skip
     if history.interrupted:
         raise KeyboardInterrupt(f"{name} stopped at step {history.state['step']}; run the same command to go on")
-    precision = {} if recipe["model"] is image_gan else dict(precision=history.precision)
+    precision = {} if isinstance(model, GAN) else dict(precision=history.precision)
     save(
         model, target,
         steps=arguments["steps"], minutes=round(history.seconds / 60, 1), **precision,
@@ -139,15 +140,11 @@ def _images(bounded: bool):
 def _grey_images():
     judge, _ = load("classifier")
 
-    @torch.no_grad()
-    def features(x):
-        return torch.cat([judge.features(part) for part in x.split(500)])
-
     def measure(gan, split):
         """Fréchet distance from the images of the split to as many samples, on the features of the classifier."""
         x = data.mnist(split)[0] / 255
         samples = gan.sample(len(x), torch.Generator().manual_seed(0))
-        return metrics.frechet_distance(features(samples), features(x))
+        return metrics.frechet_distance(metrics.features(judge, samples), metrics.features(judge, x))
 
     return data.mnist("train")[0], None, lambda x, _: x / 255, measure
 

@@ -28,6 +28,19 @@ def nats(model: nn.Module, x: Tensor, condition: Tensor | None = None, batch_siz
 
 
 @torch.no_grad()
+def features(model: nn.Module, x: Tensor, batch_size: int = 500) -> Tensor:
+    """What `model.features` makes of every example, by batches: (N, *event_shape) -> (N, F).
+
+    Of a classifier they are the space in which `frechet_distance`, `precision_recall` and `c_t` compare images.
+    """
+    if len(x) == 0:
+        raise ValueError("x is empty; expected at least one example")
+    if batch_size < 1:
+        raise ValueError(f"batch_size is {batch_size}; expected at least 1")
+    return torch.cat([model.features(part) for part in x.split(batch_size)])
+
+
+@torch.no_grad()
 def importance_bound(
     model: nn.Module, x: Tensor, n_samples: int = 5000, generator: torch.Generator | None = None
 ) -> Tensor:

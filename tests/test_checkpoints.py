@@ -1,6 +1,9 @@
 """The stored models are what their facts say, and load only as what they are."""
 
+import os
 import shutil
+import subprocess
+import sys
 
 import pytest
 import torch
@@ -68,14 +71,16 @@ def test_loading_leaves_the_global_random_state_alone():
 def test_the_stored_gan_is_as_far_from_the_test_digits_as_was_written_beside_it():
     gan, facts = checkpoints.load("gan")
     judge, _ = checkpoints.load("classifier")
-    test = data.mnist("test")[0][::2] / 255
-
-    @torch.no_grad()
-    def features(x):
-        return torch.cat([judge.features(part) for part in x.split(500)])
-
-    with torch.no_grad():
-        samples = gan.sample(5000, torch.Generator().manual_seed(1))
-    distance = metrics.frechet_distance(features(samples), features(test))
+    test, samples = data.mnist("test")[0][::2] / 255, gan.sample(5000, torch.Generator().manual_seed(1))
+    distance = metrics.frechet_distance(metrics.features(judge, samples), metrics.features(judge, test))
     assert distance == pytest.approx(facts["test"], abs=4)  # half as many images raise it by some two
     assert facts["parameters"] == sum(p.numel() for p in gan.parameters())
+
+
+def test_the_package_is_imported_without_its_data(tmp_path):
+    command = [sys.executable, "-c", "import gencourse.cli, gencourse.study, gencourse.checkpoints"]
+    subprocess.run(command, env={**os.environ, "GENCOURSE_DATA": str(tmp_path)}, check=True)
+
+
+def test_the_stored_wavenet_has_a_class_for_every_word_and_one_for_none():
+    assert checkpoints.RECIPES["wavenet"]["build"]["n_classes"] == len(data.vocabulary()) + 1

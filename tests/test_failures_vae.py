@@ -7,9 +7,10 @@ import pytest
 import torch
 from torch.distributions import Bernoulli, Normal, kl_divergence
 
-from gencourse import data
+from gencourse import checkpoints, data, metrics
 from gencourse.data import tiny_images
 from gencourse.failures import vae as failures
+from gencourse.failures import weights_of
 from gencourse.failures.vae import ContextVAE, blur, charged, holes, memorise, posterior_collapse
 
 SCORES = ("c_t", "swapped", "nearer", "memorised")
@@ -109,8 +110,9 @@ def test_copies_are_flagged_new_digits_are_not_and_without_a_kl_the_codes_give_c
 
 def test_blank_paper_is_near_everything_and_no_copy():
     images = data.mnist("validation")[0][:600]
-    seen, unseen = (failures._features(x) for x in data.binarise(images, torch.Generator().manual_seed(0)).split(300))
-    blank = failures._features(torch.zeros(300, 1, 28, 28))
+    judge, _ = checkpoints.load("classifier")
+    binary = data.binarise(images, torch.Generator().manual_seed(0)).split(300)
+    seen, unseen, blank = (metrics.features(judge, x) for x in (*binary, torch.zeros(300, 1, 28, 28)))
     result = failures.copies(seen, unseen, blank)
     assert result["c_t"] < -3 and result["swapped"] < -3 and not result["memorised"]
     for a, b, copied in [(seen, unseen, True), (unseen, seen, False)]:
@@ -131,7 +133,8 @@ def test_new_examples_score_as_chance_does():
 def small(context, free_bits=0.0, seed=0):
     """A model of 3 × 4 pixels with random weights everywhere."""
     random = torch.Generator().manual_seed(seed)
-    model = failures._new(seed, ContextVAE, (1, 3, 4), latent=2, hidden=(5,), context=context, free_bits=free_bits)
+    with weights_of(seed):
+        model = ContextVAE((1, 3, 4), latent=2, hidden=(5,), context=context, free_bits=free_bits)
     with torch.no_grad():
         for weight in model.parameters():
             weight.normal_(0, 0.7, generator=random)
@@ -150,7 +153,8 @@ def test_a_pixel_sees_exactly_the_pixels_of_its_context(context):
 
 
 def test_given_a_code_the_images_have_the_probability_one():
-    model = failures._new(0, ContextVAE, (1, 2, 2), latent=1, hidden=(3,), context=3)
+    with weights_of(0):
+        model = ContextVAE((1, 2, 2), latent=1, hidden=(3,), context=3)
     torch.nn.init.normal_(model.W, generator=torch.Generator().manual_seed(0))
     x = tiny_images(2).float()
     log_p = Bernoulli(logits=model.logits(torch.full((len(x), 1), 0.7), x)).log_prob(x.flatten(1)).sum(1)

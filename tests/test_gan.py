@@ -702,7 +702,7 @@ def law_unrolled_steps_are_adams():
 
 CONTEST_LAWS = [law_the_other_player_is_left_alone, law_the_contest_is_the_textbooks, law_unrolled_steps_are_adams]
 CONTEST_BUGS = [
-    ("_frozen", "parameter.requires_grad_(False)", "pass", 0),
+    ("_frozen", "player.requires_grad_(False)", "pass", 0),
     ("_frozen", "buffer.copy_(before)", "pass", 0),
     ("_move", "optimizer.zero_grad(set_to_none=True)", "pass", 1),
     ("_unrolled", "create_graph=True", "create_graph=False", 2),

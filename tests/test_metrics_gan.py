@@ -541,3 +541,18 @@ def test_a_bug_is_found(bug):
     for law in laws:
         with pytest.raises((AssertionError, RuntimeError, IndexError, ValueError)):
             LAWS[law](broken)
+
+
+# -- the space they compare in -----------------------------------------------------------------------------------
+
+
+def test_features_by_batches_are_features_at_once_without_a_gradient():
+    layer = torch.nn.Linear(3, 4)
+    x, model = torch.randn(7, 3, generator=generator()), types.SimpleNamespace(features=layer)
+    for batch_size in (1, 3, 7, 100):
+        found = metrics.features(model, x, batch_size)
+        torch.testing.assert_close(found, layer(x).detach())
+        assert not found.requires_grad
+    for wrong, words in ((dict(x=x[:0]), "x is empty"), (dict(x=x, batch_size=0), "batch_size is 0")):
+        with pytest.raises(ValueError, match=words):
+            metrics.features(model, **wrong)

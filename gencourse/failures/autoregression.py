@@ -32,15 +32,14 @@ def wrong_prefix(seed: int, *, flipped: float = 0.0, rows: int = 12) -> dict:
         raise ValueError(f"rows is {rows}; expected 1 to 26 of the 28 rows")
     if not 0 <= flipped <= 1:
         raise ValueError(f"flipped is {flipped}; expected a share, 0 to 1")
-    with torch.random.fork_rng(devices=[]):  # a model has random weights before it is given its own
-        model, judge = checkpoints.load("pixelcnn")[0], checkpoints.load("classifier")[0]
+    model, judge = checkpoints.load("pixelcnn")[0], checkpoints.load("classifier")[0]
     generator = torch.Generator().manual_seed(seed)
     images, labels = data.mnist("test")
     chosen = torch.randperm(len(images), generator=generator)[:2064]
     x = data.binarise(images[chosen], generator)
     true, others, label = x[:64], x[64:], labels[chosen[:64]]
     given = turned_over(true[:, :, :rows], flipped, generator)
-    around = torch.cat([judge.features(part) for part in others.split(500)])  # (2000, F)
+    around = metrics.features(judge, others)  # (2000, F)
 
     def judged(completed):
         """Shares of images that are recognised, and plausible."""

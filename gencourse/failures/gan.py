@@ -3,14 +3,14 @@
 from typing import NamedTuple
 
 import torch
-import torch.nn.functional as F
 from scipy import stats
 from torch import Tensor
 
 from .. import checkpoints, data, metrics
 from ..models import GAN, VAE, DiracGAN, Discriminator, Generator, PixelCNN
 from ..models.gan import RECIPE, generator_loss
-from ..train import fit, fit_gan
+from ..train import GANHistory, fit, fit_gan
+from . import weights_of
 
 REACH = 4.0  # ring and grid are stretched to go from -4 to 4: one recipe fits both
 
@@ -79,24 +79,31 @@ def mode_collapse(
     """
     if method not in METHODS:
         raise ValueError(f"method is {method!r}; expected one of {', '.join(METHODS)}")
-    how, generator = METHODS[method], torch.Generator().manual_seed(seed)
+    generator = torch.Generator().manual_seed(seed)
     where = plane(points, 50_000, generator)
-    gan = plane_gan(seed, pack=how.pack, **how.game)
-    steps = max(1, round(how.steps * effort * 2 / (1 + steps_d)))
-    shared = {key: RECIPE["fit"][key] for key in ("batch_size", "betas")}
-    steady = {key: RECIPE["fit"][key] for key in ("anneal", "average")} if how.steady else {}
-    history = fit_gan(gan, where.x, steps=steps, steps_d=how.steps_d * steps_d, lr=how.lr, generator=generator,
-                      **shared, **steady, **how.fit)  # fmt: skip
+    steps = max(1, round(METHODS[method].steps * effort * 2 / (1 + steps_d)))
+    gan, history = play(method, where.x, seed, steps, generator, steps_d)
     found = metrics.mode_statistics(gan.sample(2500, generator), where.centres, where.sigma)
     missing = found.captured < len(where.centres) or found.high_quality < 0.1
     return dict(modes=found.captured, good=found.high_quality, reverse_kl=found.reverse_kl, collapsed=missing,
                 loss_g=history.smooth("loss_g")[-1], d_fake=history.smooth("d_fake")[-1])  # fmt: skip
 
 
+def play(method: str, x: Tensor, seed: int, steps: int, generator: torch.Generator,
+         steps_d: int = 1) -> tuple[GAN, GANHistory]:  # fmt: skip
+    """A contest by one of METHODS on the points x, with weights of this seed."""
+    how = METHODS[method]
+    gan = plane_gan(seed, pack=how.pack, **how.game)
+    shared = {key: RECIPE["fit"][key] for key in ("batch_size", "betas")}
+    steady = {key: RECIPE["fit"][key] for key in ("anneal", "average")} if how.steady else {}
+    history = fit_gan(gan, x, steps=steps, steps_d=how.steps_d * steps_d, lr=how.lr, generator=generator,
+                      **shared, **steady, **how.fit)  # fmt: skip
+    return gan, history
+
+
 def plane_gan(seed: int, hidden: tuple | None = None, hidden_d: tuple | None = None, pack: int = 1, **game) -> GAN:
     """RECIPE's players for stretched points, or smaller ones, their weights drawn by the seed."""
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed)
+    with weights_of(seed):
         generator = Generator((2,), RECIPE["latent"], hidden or RECIPE["hidden"], scale=REACH)
         return GAN(generator, Discriminator((2,), hidden_d or hidden or RECIPE["hidden_d"], pack=pack), **game)
 
@@ -115,17 +122,22 @@ def too_strong(seed: int, *, loss: str = "original", head_start: int = 300) -> d
     where, gan = plane("ring", 20_000, generator), plane_gan(seed, hidden=(64, 64), loss=loss)
     noise = gan.noise(1000, generator)
     before, _ = _heard(gan, noise)
-    optimizer = torch.optim.Adam(gan.discriminator.parameters(), lr=1e-3, betas=(0.0, 0.99))
-    for batch in torch.randint(len(where.x), (head_start, 128), generator=generator):
-        judged = gan.discriminator_loss(where.x[batch], gan.sample(128, generator))
-        optimizer.zero_grad()
-        judged.backward()
-        optimizer.step()
+    ahead = torch.optim.Adam(gan.discriminator.parameters(), lr=1e-3, betas=(0.0, 0.99))
+    _learn_alone(gan, ahead, where.x, head_start, 128, generator)
     gradient, d_fake = _heard(gan, noise)
     fit_gan(gan, where.x, steps=1500, batch_size=128, lr=1e-3, generator=generator)
     found = metrics.mode_statistics(gan.sample(2500, generator), where.centres, where.sigma)
     return dict(gradient=gradient, d_fake=d_fake, starved=gradient < before / 100, modes=found.captured,
                 good=found.high_quality)  # fmt: skip
+
+
+def _learn_alone(gan: GAN, optimizer: torch.optim.Optimizer, x: Tensor, steps: int, n: int, generator) -> None:
+    """The discriminator learns on batches of n points of x and n samples; the generator stays as it is."""
+    for batch in torch.randint(len(x), (steps, n), generator=generator):
+        loss = gan.discriminator_loss(x[batch], gan.sample(n, generator))
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
 
 
 def _heard(gan: GAN, noise: Tensor) -> tuple[float, float]:
@@ -179,12 +191,7 @@ def stupid_judge(seed: int, *, width: int = 64) -> dict:
     fit_gan(gan, where.x, steps=2000, batch_size=128, lr=5e-3, anneal="exponential", average=0.99, generator=generator)
     other = plane_gan(seed + 1, (64, 64), (128, 128)).discriminator
     optimizer = torch.optim.Adam(other.parameters(), lr=2e-3)
-    for batch in torch.randint(len(where.x), (500, 256), generator=generator):
-        logits = other(torch.cat([where.x[batch], gan.sample(256, generator)]))
-        loss = F.softplus(-logits[:256]).mean() + F.softplus(logits[256:]).mean()
-        optimizer.zero_grad()
-        loss.backward()
-        optimizer.step()
+    _learn_alone(GAN(gan.generator, other), optimizer, where.x, 500, 256, generator)
     real, fake = plane("ring", 5000, generator).x, gan.sample(5000, generator)
     own, other = (((judge(real) > 0).float().mean() + (judge(fake) < 0).float().mean()).item() / 2
                   for judge in (gan.discriminator, other))  # fmt: skip
@@ -207,19 +214,18 @@ def signals(seed: int, *, family: str = "GAN") -> dict:
     and first, last: the Fréchet distance at the first and at the last moment.
     """
     generator, moments = torch.Generator().manual_seed(seed), 12
+    if family not in ("GAN", "VAE", "PixelCNN"):
+        raise ValueError(f"family is {family!r}; expected 'GAN', 'VAE' or 'PixelCNN'")
     judge, _ = checkpoints.load("classifier")
     test = data.mnist("test")[0][::5]
     test = test / 255 if family == "GAN" else data.binarise(test, torch.Generator().manual_seed(0)).float()
-    with torch.no_grad():
-        real = judge.features(test)
+    real = metrics.features(judge, test)
 
-    @torch.no_grad()
     def distance(model) -> float:
         samples = model.sample(500, torch.Generator().manual_seed(seed)).float()
-        return metrics.frechet_distance(judge.features(samples), real)
+        return metrics.frechet_distance(metrics.features(judge, samples), real)
 
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed)
+    with weights_of(seed):
         model, steps = {
             "GAN": lambda: (checkpoints.image_gan(channels=16), 1200),
             "VAE": lambda: (VAE((1, 28, 28), latent=20, likelihood="bernoulli", hidden=(300,)), 1200),
@@ -258,8 +264,7 @@ def blind_spot(seed: int, *, r1: float = 1.0, start: str = "noise") -> dict:
         raise ValueError(f"start is {start!r}; expected 'noise', 'samples' or 'digits'")
     generator = torch.Generator().manual_seed(seed)
     images, unseen = data.mnist("train")[0], data.mnist("test")[0] / 255
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed)
+    with weights_of(seed):
         gan = checkpoints.image_gan(channels=8, r1=r1)
     fit_gan(gan, images, steps=500, batch_size=32, lr=4e-3, prepare=lambda x, _: x / 255, generator=generator)
     chosen = torch.randperm(len(unseen), generator=generator)
@@ -271,8 +276,7 @@ def blind_spot(seed: int, *, r1: float = 1.0, start: str = "noise") -> dict:
         median = gan.discriminator(reference).median()
         before, after = ((gan.discriminator(x) > median).float().mean().item() for x in (starts, found))
     judge, _ = checkpoints.load("classifier")
-    with torch.no_grad():
-        real, ours, theirs = (judge.features(x) for x in (reference, found, others))
+    real, ours, theirs = (metrics.features(judge, x) for x in (reference, found, others))
     known = images[torch.randperm(len(images), generator=generator)[:10_000]].flatten(1) / 255
     nearest = [torch.cdist(x.flatten(1), known).amin(1).median().item() for x in (found, others)]
     inside, inside_digits = (metrics.precision_recall(real, x).precision for x in (ours, theirs))

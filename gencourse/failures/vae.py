@@ -9,6 +9,7 @@ from .. import checkpoints, data, metrics
 from ..models import VAE
 from ..models.vae import reparameterise
 from ..train import fit
+from . import weights_of
 
 
 def blur(seed: int, *, sigma: float = 0.5) -> dict:
@@ -34,7 +35,8 @@ def blur(seed: int, *, sigma: float = 0.5) -> dict:
     """
     generator = torch.Generator().manual_seed(seed)
     x = (torch.arange(16) >= torch.tensor([[5], [11]])).float().repeat(32, 1)  # (64, 16)
-    vae = _new(seed, VAE, (16,), 1, "gaussian", hidden=(16,), sigma=sigma)
+    with weights_of(seed):
+        vae = VAE((16,), 1, "gaussian", hidden=(16,), sigma=sigma)
     fit(vae, x, steps=1000, batch_size=64, lr=1e-2, precision="float32", generator=generator)
 
     @torch.no_grad()
@@ -93,7 +95,8 @@ def memorise(seed: int, *, beta: float = 1.0, n: int = 500) -> dict:
     generator = torch.Generator().manual_seed(seed)
     chosen = torch.randperm(len(images), generator=generator)[: 3 * n]
     train, held_out, fresh = data.binarise(images[chosen], generator).split(n)
-    vae = _new(seed, VAE, latent=20, hidden=(300,), beta=beta)
+    with weights_of(seed):
+        vae = VAE(latent=20, hidden=(300,), beta=beta)
     fit(vae, train, steps=500, batch_size=100, lr=3e-3, precision="float32", generator=generator)
 
     @torch.no_grad()
@@ -117,9 +120,11 @@ def memorise(seed: int, *, beta: float = 1.0, n: int = 500) -> dict:
         "floor_": fresh,
     }
     result = {"gap": gap, "gap_decoded": gap_decoded}
-    seen, unseen = _features(train), _features(held_out)
+    judge, _ = checkpoints.load("classifier")
+    seen, unseen = metrics.features(judge, train), metrics.features(judge, held_out)
     for whose, some in samples.items():
-        result |= {whose + key: value for key, value in copies(seen, unseen, _features(some)).items()}
+        found = copies(seen, unseen, metrics.features(judge, some))
+        result |= {whose + key: value for key, value in found.items()}
     return result
 
 
@@ -200,7 +205,8 @@ def posterior_collapse(seed: int, *, images: str = "textures", context: int = 0,
         train, test = 255 * textures(20_000, generator), 255 * textures(2000, generator)
     else:
         train, test = _small(data.mnist("train")[0]), _small(data.mnist("test")[0][::5])
-    model = _new(seed, ContextVAE, context=context, free_bits=free_bits)
+    with weights_of(seed):
+        model = ContextVAE(context=context, free_bits=free_bits)
     fit(model, train, steps=1600, batch_size=100, lr=1e-2, precision="float32", prepare=data.binarise,
         generator=generator)  # fmt: skip
     x = data.binarise(test, generator)
@@ -248,7 +254,8 @@ def holes(seed: int, *, beta: float = 1.0) -> dict:
     """
     generator = torch.Generator().manual_seed(seed)
     images, test = data.mnist("train")[0], data.mnist("test")[0][::5]
-    vae = _new(seed, VAE, latent=8, hidden=(300,), beta=beta)
+    with weights_of(seed):
+        vae = VAE(latent=8, hidden=(300,), beta=beta)
     fit(vae, images, steps=500, batch_size=100, lr=3e-3, precision="float32", prepare=data.binarise,
         generator=generator)  # fmt: skip
 
@@ -259,8 +266,9 @@ def holes(seed: int, *, beta: float = 1.0) -> dict:
     with torch.no_grad():
         codes = codes_of(images[torch.randperm(len(images), generator=generator)[:10_000]])
         unseen, prior = codes_of(test), torch.randn(2000, 8, generator=generator)
-        from_prior, from_codes = (_features(vae.decode(z).mean) for z in (prior, codes[:2000]))
-        real = _features(test / 255)
+        judge, _ = checkpoints.load("classifier")
+        from_prior, from_codes = (metrics.features(judge, vae.decode(z).mean) for z in (prior, codes[:2000]))
+        real = metrics.features(judge, test / 255)
     return {
         "frechet_prior": metrics.frechet_distance(from_prior, real),
         "frechet_codes": metrics.frechet_distance(from_codes, real),
@@ -269,21 +277,6 @@ def holes(seed: int, *, beta: float = 1.0) -> dict:
     }
 
 
-def _new(seed: int, kind: type, *arguments, **sizes) -> nn.Module:
-    """A model with weights of this seed; the global random state stays as it was."""
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed)
-        return kind(*arguments, **sizes)
-
-
 def _small(images: Tensor) -> Tensor:
     """Means of 2 × 2 pixels, rounded: (N, 1, 28, 28) -> (N, 1, 14, 14) uint8."""
     return F.avg_pool2d(images.float(), 2).round().to(torch.uint8)
-
-
-@torch.no_grad()
-def _features(x: Tensor) -> Tensor:
-    """Of the stored classifier: (N, 1, 28, 28) in [0, 1] -> (N, 96)."""
-    with torch.random.fork_rng(devices=[]):  # a model has random weights before it is given its own
-        judge, _ = checkpoints.load("classifier")
-    return torch.cat([judge.features(part) for part in x.split(500)])
