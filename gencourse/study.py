@@ -178,7 +178,7 @@ def _on_this_machine(function: Callable, runs: Iterable[Run], workers: int | Non
             for run in under_way.values() if n == 1 else ():
                 yield _died(run, "the process of this run died", died)
         finally:
-            pool.shutdown(wait=True, kill_workers=True)
+            pool.shutdown(wait=True, kill_workers=bool(under_way))  # those that idle end by themselves
 
 
 def _on_a_cluster(function: Callable, runs: list[Run], scheduler: str, patience: float) -> Iterator[Run]:
