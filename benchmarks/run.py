@@ -1,19 +1,20 @@
 """Time the fast paths beside the plain ones, in one run, and print the ratios as a table.
 
     python benchmarks/run.py            all of it, about ten minutes on two cores
-    python benchmarks/run.py sampling   or: training, growth, sound
+    python benchmarks/run.py sampling   or: training, growth, sound, workers
 
 Machines are noisy: only ratios of one run mean something. Medians of interleaved repetitions.
 """
 
 import statistics
 import sys
+import tempfile
 import time
 
 import torch
 import torch.nn.functional as F
 
-from gencourse import data, metrics
+from gencourse import data, metrics, study
 from gencourse.models import PixelCNN, PixelRNN, WaveNet
 from gencourse.models.causal import MaskedConv2d
 from gencourse.models.pixelcnn import ResidualBlock
@@ -171,9 +172,22 @@ def growth():
     print("growth.png", images, sounds)
 
 
+def workers(runs=8):
+    """One study with one process and with two, everything included: starting them, and writing the results."""
+
+    def took(workers):
+        with tempfile.TemporaryDirectory() as folder:
+            start = time.perf_counter()
+            study.run("stupid-judge", seeds=runs, folder=folder, workers=workers)
+            return time.perf_counter() - start
+
+    one, two = (statistics.median(times) for times in zip(*[(took(1), took(2)) for _ in range(3)]))
+    row(f"{runs} runs of the study stupid-judge, one worker and two", one, two, "median of 3 in turns")
+
+
 if __name__ == "__main__":
     torch.manual_seed(0)
-    parts = {part.__name__: part for part in (sampling, sound, training, growth)}
+    parts = {part.__name__: part for part in (sampling, sound, training, growth, workers)}
     print(f"PyTorch {torch.__version__}, {torch.get_num_threads()} threads, native bfloat16: {native_bfloat16()}\n")
     print("| what | plain | here | ratio | how |\n|---|---|---|---|---|")
     for name in sys.argv[1:] or parts:
