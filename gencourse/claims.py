@@ -195,7 +195,7 @@ CLAIMS = {
             "VA9",
             _FM,
             "Averaging, as mean squared error does, makes the images blurry.",
-            "Samples of a VAE are less sharp than the data.",
+            "What a VAE decodes is less sharp than the data, until pixels are drawn from it.",
             "sharpness beside the data, PixelCNN and a GAN; a toy of two edges",
         ),
         # ------------------------------------------------------------------------------------- the GAN
@@ -210,7 +210,7 @@ CLAIMS = {
             "GA2",
             _GA,
             "Fix the discriminator, use gradient descent to update the generator; and the other way round.",
-            "Each update moves one player and leaves the other as it was.",
+            "Each update moves the parameters of one player and no parameter of the other.",
             "all parameters before and after",
         ),
         (
@@ -224,14 +224,14 @@ CLAIMS = {
             "GA4",
             _GA,
             "No explicit signal about how good the generator is.",
-            "The generator's loss does not tell how good it is; what a likelihood model minimises does.",
+            "A likelihood's loss ranks the moments of training as a clock does; the generator's loss does far worse.",
             "rank correlation of losses with measured quality, over seeds",
         ),
         (
             "GA5",
             _FM,
             "We have to keep well-matched in a contest.",
-            "Where one player is far ahead of the other, the generator stops improving.",
+            "Where one player is far ahead of the other, the samples end up worse than in a matched contest.",
             "quality and the generator's gradient over the balance of the contest",
         ),
         (
@@ -252,7 +252,7 @@ CLAIMS = {
             "GA8",
             _FM,
             "GANs often suffer from mode collapse: a limited variety of outputs.",
-            "A GAN collapses onto few modes, and cures reduce how often.",
+            "A plain GAN loses modes in more than half of the runs, and cures reduce how often.",
             "share of seeds that collapse, modes found, reverse KL, each cure beside it",
         ),
     ]
