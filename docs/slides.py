@@ -15,7 +15,6 @@ A `##` section is a stack of slides. Its minutes are its share of the notebook's
 """
 
 import ast
-import inspect
 import re
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -32,15 +31,16 @@ WEIGHTS = {"title": 1, "heading": 1, "predict": 2, "figure": 1.5, "answer": 0.5,
            "exercise": 1.5, "recall": 2, "papers": 0.5}  # fmt: skip
 SAID = ("Time", "Needed")  # paragraphs in bold that are said and not shown
 SHOWN = 340  # characters of prose on a slide
-BELOW = 4  # printed lines below a figure
+BELOW, WIDE = 4, 92  # printed lines below a figure, and their characters
 LINES = 14  # printed lines on a slide
 
 
 @dataclass
 class Slide:
-    """One slide: Markdown above, the outputs of a cell, Markdown that comes at the next click, and notes."""
+    """One slide: where in the deck it is, Markdown, the outputs of a cell, what comes at the next click, and notes."""
 
     kind: str
+    part: str
     title: str = ""
     body: str = ""
     cell: nbformat.NotebookNode | None = None
@@ -94,8 +94,10 @@ class Deck:
     # -- from cells to slides ------------------------------------------------------------------------------
 
     def _add(self, kind, title="", body="", **more):
-        slide = Slide(kind, title, body, notes=self.pending + more.pop("notes", []), **more)
-        self.pending = []
+        above = dict.fromkeys([self.sections[-1].title, self.heading])
+        part = "" if kind == "title" else " · ".join(words for words in above if words and words != title)
+        slide = Slide(kind, part, title, body, notes=self.pending + more.pop("notes", []), **more)
+        self.pending, self.last = [], ""
         self.sections[-1].slides.append(slide)
         self.order.append(slide)
         return slide
@@ -105,7 +107,7 @@ class Deck:
         lines, self.printed = self.printed, []
         for start in range(0, len(lines), LINES):
             self._add("measured", self.heading, self.last, outputs=[_stream(lines[start : start + LINES])])
-            self.last, self.shown = "", True
+            self.shown = True
 
     def _answer(self):
         answers, self.answers = self.answers, []
@@ -127,9 +129,8 @@ class Deck:
                 self._bold(bold[1], block[bold.end() :], blocks)
             elif is_display(block):
                 self._add("text", self.heading, join(self.last, block))
-                self.last = ""
             else:
-                self.last = sentences(block)[-1]
+                self.last = closing(block)
                 self.pending.append(block)
 
     def _heading(self, level, title, blocks):
@@ -167,7 +168,8 @@ class Deck:
         question = re.sub(r"<b>Predict\.</b>\s*", "", " ".join(summary.split()))
         answer = answer.strip()
         ask = [f"**Ask the room.** {question} Collect answers, and have them written down, before you go on."]
-        self._add("predict", "Predict", question, notes=[*ask, f"**In short.** {answer}"])
+        body = join(self.last, f'<div class="question">{question}</div>')
+        self._add("predict", "Predict", body, notes=[*ask, f"**In short.** {answer}"])
         self.shown = False
         if not re.search(r"\b[Ww]rite (\w+ )*?(down|yours?)\b|\bno answer\b", answer):
             self.answers.append(answer)
@@ -212,7 +214,7 @@ class Deck:
             self._flush()
         for number, figure in enumerate(figures):
             below = lines if number == len(figures) - 1 else []
-            fits = len(below) <= BELOW and max(map(len, below), default=0) <= 120
+            fits = len(below) <= BELOW and max(map(len, below), default=0) <= WIDE
             alt = figure.data["text/plain"]
             title = self.heading or self.notebook.title if alt.startswith("[sound") else alt
             outputs = [figure, *([_stream(below)] if fits and below else [])]
@@ -237,7 +239,6 @@ class Deck:
         )  # fmt: skip
 
     def _exercise(self, cell):
-        # the slide shows the task of the first function of the cell, as the stub in the notebook does
         for each in self.exercises[cell.id]:
             exercise = each.exercise
             mistakes = "; ".join(dict.fromkeys(mistake.name for mistake in exercise.mistakes))
@@ -245,10 +246,7 @@ class Deck:
                 f"**Ask the room.** What goes wrong here most easily? Mistakes that the check knows: {mistakes}.",
                 f"About {exercise.minutes} minutes for one who does it, {exercise.difficulty}.",
             ]
-            signature = exercise.stub.split('"""')[0].rstrip()
-            task = inspect.getdoc(exercise.reference)
-            body = f"*About {exercise.minutes} minutes, {exercise.difficulty}*\n\n```python\n{signature}\n"
-            body += "".join(f"    {line}".rstrip() + "\n" for line in task.splitlines()) + "```"
+            body = f"*About {exercise.minutes} minutes, {exercise.difficulty}*\n\n```python\n{exercise.stub}```"
             self._add("exercise", each.title, body, notes=notes)
 
     def _say_minutes(self):
@@ -294,7 +292,7 @@ def sentences(text):
 
     no_end = r"\$[^$]+\$|`[^`]+`|\*{1,2}[^*]+\*{1,2}|\b(?:e\.g|i\.e|al|cf|vs|eq)\."
     hidden = re.sub(no_end, hide, " ".join(text.split()))
-    parts = re.split(r"(?<=[.?!])(?:\)|\*)? +(?=[A-ZÀ-Ž“(*\x00-])", hidden)
+    parts = re.split(r"(?:(?<=[.?!])|(?<=[.?!]\))) +(?=[A-ZÀ-Ž“(*\x00-])", hidden)
     return [re.sub(r"\x00(\d+)\x01", lambda match: kept[int(match[1])], part) for part in parts]
 
 
@@ -306,6 +304,16 @@ def opening(text):
             break
         first += f" {sentence}"
     return first
+
+
+def closing(text):
+    """The last sentence of a paragraph, and those before it while there is room; a remark in brackets is none."""
+    chosen = []
+    for sentence in reversed([each for each in sentences(text) if not each.startswith("(")]):
+        if chosen and len(sentence) + sum(map(len, chosen)) > 220:
+            break
+        chosen.insert(0, sentence)
+    return " ".join(chosen)
 
 
 def _until_heading(blocks):
@@ -398,7 +406,6 @@ def as_notebook(deck):
     node.metadata["title"] = deck.notebook.title
     node.metadata.pop("widgets", None)
     first = {id(section.slides[0]): section for section in deck.sections}
-    of = {id(slide): section for section in deck.sections for slide in section.slides}
 
     def add(cell, kind):
         cell.id = f"slide-{len(node.cells):03d}"
@@ -411,9 +418,8 @@ def as_notebook(deck):
             cell.metadata["jupyter"] = {"source_hidden": True}
             add(cell, "skip")
             continue
-        section = of[id(item)]
         level = "#" if item.kind == "title" else "##"
-        above = "" if item.kind == "title" or section.title == item.title else f'<p class="part">{section.title}</p>'
+        above = f'<p class="part">{item.part}</p>' if item.part else ""
         source = join(above, f"{level} {' '.join(item.title.split())}", item.body)
         add(new_markdown_cell(source), "slide" if id(item) in first else "subslide")
         if item.outputs:
@@ -434,7 +440,10 @@ def build(target):
 
     target = Path(target)
     target.mkdir(parents=True, exist_ok=True)
-    exporter = SlidesExporter(extra_template_basedirs=[str(HERE)], template_name="deck")
+    style = {"CSSHTMLHeaderPreprocessor": {"style": "a11y-high-contrast-light"}}
+    exporter = SlidesExporter(
+        config=style, exclude_anchor_links=True, extra_template_basedirs=[str(HERE)], template_name="deck"
+    )  # fmt: skip
     decks = [Deck(notebook) for notebook in course.notebooks()]
     for deck in decks:
         node, name = as_notebook(deck), deck.notebook.name
@@ -447,5 +456,5 @@ def build(target):
     )  # fmt: skip
     page = (HERE / "deck" / "index.html").read_text(encoding="utf-8").replace("<!-- decks -->", rows)
     (target / "index.html").write_text(page, encoding="utf-8")
-    for name in ("deck.css", "deck.js"):
-        (target / name).write_bytes((HERE / "deck" / name).read_bytes())
+    for path in (HERE / "deck" / "deck.css", HERE / "deck" / "deck.js", HERE / "assets" / "book" / "icon.svg"):
+        (target / path.name).write_bytes(path.read_bytes())

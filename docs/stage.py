@@ -116,7 +116,7 @@ def exercises(notebooks):
         rows = [
             f"<tr><td>{link(notebook.name, each.cell, each.title)}</td><td><code>{each.exercise.name}</code><br>"
             f"{html.escape(first_sentence(each.exercise.reference.__doc__))}</td>"
-            f"<td>{each.exercise.minutes} min</td><td>{each.exercise.difficulty}</td></tr>"
+            f"<td>{each.exercise.minutes}&nbsp;min</td><td>{each.exercise.difficulty}</td></tr>"
             for each in notebook.exercises
         ]
         head = "".join(f'<th scope="col">{word}</th>' for word in ("exercise", "what to write", "time", "difficulty"))
