@@ -140,10 +140,12 @@ class Notebook:
 def citations(item):
     """The citations in one line of a list of papers.
 
-    One ends with an arXiv number or a year, then perhaps a remark; the next begins after a full stop or a semicolon.
+    One ends with an arXiv number or a year, then perhaps a remark; the next begins after a full stop, a semicolon or
+    an "and".
     """
     mark = r"(?:arXiv:\d{4}\.\d{4,5}|\(\d{4}\))"
-    parts = re.split(rf"(?<=[.;]) (?=[A-ZÀ-Ž][^.;]*?(?:al\.[^.;]*?)?{mark})", item)
+    begins = rf"(?=(?:van (?:de[nr] )?)?[A-ZÀ-Ž][^.;]*?(?:al\.[^.;]*?)?{mark})"
+    parts = re.split(rf"(?:(?<=[.;]) |(?<=\d), and ){begins}", item)
     found = []
     for part in parts:
         cited = re.match(rf"(.+?{mark})(.*)$", part)

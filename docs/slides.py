@@ -32,7 +32,8 @@ WEIGHTS = {"title": 1, "heading": 1, "predict": 2, "figure": 1.5, "answer": 0.5,
 SAID = ("Time", "Needed")  # paragraphs in bold that are said and not shown
 SHOWN = 340  # characters of prose on a slide
 BELOW, WIDE = 4, 92  # printed lines below a figure, and their characters
-LINES = 14  # printed lines on a slide
+LINES = 12  # printed lines on a slide
+ROWS = 8  # of a table on a slide
 
 
 @dataclass
@@ -123,7 +124,7 @@ class Deck:
             block = blocks.pop(0)
             if heading := re.match(r"(#{1,4}) (.+)", block):
                 self._heading(len(heading[1]), heading[2].strip(), blocks)
-            elif "<details>" in block:
+            elif block.startswith("<details>"):
                 self._details(block, blocks)
             elif bold := re.match(r"\*\*([^*]+?)[.:]?\*\*\s+(?=\S)", block):
                 self._bold(bold[1], block[bold.end() :], blocks)
@@ -142,7 +143,9 @@ class Deck:
         is_exercise = re.match(r"Exercise \d|An exercise", title)
         self.heading, self.last = self.heading if is_exercise and level > 2 else title, ""
         if re.match(r"Papers$|Reading$", title):
-            self._add("papers", title, "\n".join(f"- {paper.text}" for paper in self.notebook.papers))
+            for start in range(0, len(self.notebook.papers), 8):
+                part = self.notebook.papers[start : start + 8]
+                self._add("papers", title, "\n".join(f"- {paper.text}" for paper in part))
             self.pending += [block for block in _until_heading(blocks) if not is_display(block)]
         elif title == "Questions to recall":
             self._recall("\n".join(_until_heading(blocks)))
@@ -165,8 +168,11 @@ class Deck:
         while "</details>" not in text and blocks:
             text += "\n\n" + blocks.pop(0)
         summary, answer = re.search(r"<summary>(.*?)</summary>(.*?)</details>", text, re.DOTALL).groups()
-        question = re.sub(r"<b>Predict\.</b>\s*", "", " ".join(summary.split()))
+        question, is_one = re.subn(r"<b>Predict\.</b>\s*", "", " ".join(summary.split()))
         answer = answer.strip()
+        if not is_one:
+            self.pending.append(f"**{question}** {answer}")
+            return
         ask = [f"**Ask the room.** {question} Collect answers, and have them written down, before you go on."]
         body = join(self.last, f'<div class="question">{question}</div>')
         self._add("predict", "Predict", body, notes=[*ask, f"**In short.** {answer}"])
@@ -270,8 +276,11 @@ def split_blocks(markdown):
             block = block[heading.end() :]
         # a list under its own sentence is a block of its own too
         parts = re.split(r"\n(?=(?:- |\d+\. ))", block, maxsplit=1)
-        if len(parts) == 2 and not re.match(r"- |\d+\. |\|", parts[0]):
+        if len(parts) == 2 and not is_display(parts[0]):
             blocks += parts
+        elif block.startswith("|"):
+            head, rule, *rows = block.splitlines()
+            blocks += ["\n".join([head, rule, *rows[start : start + ROWS]]) for start in range(0, len(rows), ROWS)]
         else:
             blocks.append(block)
     return [block for block in blocks if block.strip()]
@@ -409,7 +418,8 @@ def as_notebook(deck):
 
     def add(cell, kind):
         cell.id = f"slide-{len(node.cells):03d}"
-        cell.metadata["slideshow"] = {"slide_type": kind}
+        if kind:
+            cell.metadata["slideshow"] = {"slide_type": kind}
         node.cells.append(cell)
 
     for item in deck.order:
@@ -426,7 +436,7 @@ def as_notebook(deck):
             source, count = (item.cell.source, item.cell.execution_count) if item.cell else ("", None)
             cell = new_code_cell(source, outputs=item.outputs, execution_count=count)
             cell.metadata["jupyter"] = {"source_hidden": True}
-            add(cell, "-")
+            add(cell, None)  # on the slide of the cell above
         if item.later:
             add(new_markdown_cell(item.later), "fragment")
         if item.notes:

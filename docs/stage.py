@@ -17,6 +17,7 @@ PLACES = {
     "data/README.md": "data.md",
     "benchmarks/README.md": "benchmarks.md",
     "gencourse/claims.py": "claims.md",
+    "docs/pages/lecture.md": "lecture.md",
     "gencourse/exercises/": "exercises.md",
     "notebooks/": "index.md",
 }
@@ -133,9 +134,11 @@ def papers(notebooks):
     for notebook in notebooks:
         for paper in notebook.papers:
             cited.setdefault(paper.key, []).append((notebook.name, paper))
+    whole = {key: max((paper.text for _, paper in uses), key=len) for key, uses in cited.items()}
     lines = []
-    for uses in sorted(cited.values(), key=lambda uses: re.sub(r"^van (?:den )?", "", uses[0][1].text).lower()):
-        text = re.sub(r"arXiv:(\d{4}\.\d{4,5})", r"[arXiv:\1](https://arxiv.org/abs/\1)", uses[0][1].text)
+    for key in sorted(cited, key=lambda key: re.sub(r"^van (?:de[nr] )?", "", whole[key]).lower()):
+        uses = cited[key]
+        text = re.sub(r"arXiv:(\d{4}\.\d{4,5})", r"[arXiv:\1](https://arxiv.org/abs/\1)", whole[key])
         where = "; ".join(f"[{name}]({name}.ipynb)" + (f": {p.remark}" if p.remark else "") for name, p in uses)
         lines.append(f"- {text}. In {where}.")
     return "\n".join(lines)

@@ -101,7 +101,8 @@ def violations(tab, rules=None, without=".nothing"):
     """What axe-core finds on the page as it stands, against WCAG or these rules: (rule, first place, how many)."""
     tab.add_script_tag(path=str(AXE))
     return tab.evaluate(
-        "async ([rules, without]) => (await axe.run({exclude: [[without]]}, {preload: false, runOnly: rules}))"
+        "async ([rules, without]) => (await axe.run({exclude: [[without]]},"
+        " {preload: false, runOnly: rules, resultTypes: ['violations']}))"
         ".violations.map(v => [v.id, v.nodes[0].html.slice(0, 120), v.nodes.length])",
         [rules or CRITERIA, without],
     )

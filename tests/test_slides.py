@@ -1,6 +1,12 @@
 """The slides: made of the notebooks alone, nothing cut off, and everything on them works in a real browser."""
 
+import contextlib
+import os
 import re
+import socket
+import subprocess
+import sys
+import urllib.request
 
 import nbformat
 import pytest
@@ -112,8 +118,8 @@ def test_the_live_deck_runs_the_cells_of_the_notebook_in_order(deck, slides):
     nbformat.validate(node)
     run = [cell.source for cell in node.cells if cell.cell_type == "code" and cell.source]
     assert run == [cell.source for cell in deck.notebook.node.cells if cell.cell_type == "code"]
-    kinds = {cell.metadata["slideshow"]["slide_type"] for cell in node.cells}
-    assert kinds <= {"slide", "subslide", "fragment", "skip", "notes", "-"}
+    kinds = {cell.metadata.get("slideshow", {}).get("slide_type") for cell in node.cells}
+    assert kinds <= {"slide", "subslide", "fragment", "skip", "notes", None}
 
 
 def test_minutes_are_shared_out_whole():
@@ -223,6 +229,48 @@ def test_the_speaker_has_notes(slides, browser):
     opened.value.wait_for_function(f"{said}.includes('Part 1 of')")
     tab.close()
     assert complaints == []
+
+
+def test_live_in_jupyterlab_the_same_deck_moves(slides, browser, tmp_path):
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    folders = {"JUPYTERLAB_WORKSPACES_DIR": str(tmp_path / "w"), "JUPYTER_CONFIG_DIR": str(tmp_path / "c"),
+               "JUPYTER_DATA_DIR": str(tmp_path / "d")}  # fmt: skip
+    environment = os.environ | folders
+    deck = slides / "00_start_here.ipynb"
+    subprocess.run([sys.executable, "-m", "nbformat.sign", str(deck)], env=environment, check=True, capture_output=True)
+    options = [f"--port={port}", "--ServerApp.port_retries=0", "--no-browser", "--allow-root"]
+    options += ["--IdentityProvider.token="]
+    command = [sys.executable, "-m", "jupyterlab", f"--ServerApp.root_dir={slides}", *options]
+    server = subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    tab, complaints = watched(browser)
+    try:
+        address = f"http://127.0.0.1:{port}"
+        for _ in range(120):
+            with contextlib.suppress(OSError):
+                urllib.request.urlopen(f"{address}/api", timeout=1).close()
+                break
+            tab.wait_for_timeout(500)
+        tab.goto(f"{address}/lab/tree/{deck.name}")
+        tab.locator("[title='Toggle Deck'], jp-button:has-text('Deck')").first.click(timeout=60_000)
+        tab.wait_for_selector("body[data-jp-deck-mode=presenting]", state="attached")
+        dial = tab.locator("[id^=explorer-] input:visible")
+        for _ in range(40):
+            if dial.count():
+                break
+            tab.keyboard.press("Space")
+            tab.wait_for_timeout(250)
+        picture = tab.locator("[id^=explorer-] img:visible").first
+        before = picture.get_attribute("src")
+        dial.first.focus()
+        tab.keyboard.press("ArrowRight")
+        assert picture.get_attribute("src") != before
+    finally:
+        server.terminate()
+        server.wait(30)
+        tab.close()
+    assert [words for words in complaints if words.startswith("http")] == []  # nothing left the machine
 
 
 def test_the_list_of_decks_and_all_links(slides):

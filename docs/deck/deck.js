@@ -1,5 +1,5 @@
 // One slide is 1280 × 720. A figure takes the room that the words leave; words that do not fit are set smaller.
-const WIDTH = 1280, HEIGHT = 720, SMALLEST = 0.7;
+const WIDTH = 1280, HEIGHT = 720, SMALLEST = 0.74;
 
 window.MathJax = {
   tex: {inlineMath: [["$", "$"]], displayMath: [["$$", "$$"]]},
@@ -11,10 +11,11 @@ window.MathJax = {
 function fit(slide) {
   if (!slide || slide.querySelector(":scope > section")) return;
   const lines = [...slide.querySelectorAll("pre")].filter((pre) => !pre.closest(".notes"));
+  const boxes = [...slide.querySelectorAll(".jp-OutputArea-output:has(img, audio)")], pictures = [];
   const over = () => slide.scrollHeight > HEIGHT || slide.scrollWidth > WIDTH
+    || boxes.some((box) => box.offsetWidth > WIDTH - 112)
     || lines.some((pre) => pre.scrollWidth > pre.clientWidth + 1);
-  const pictures = [];
-  for (const box of slide.querySelectorAll(".jp-OutputArea-output:has(img, audio)")) {
+  for (const box of boxes) {
     const whole = box.querySelector("[id^=explorer-], [id^=walker-]");
     const picture = whole ? [...whole.children].find((part) => part.querySelector("img")) : box.querySelector("img");
     if (picture) pictures.push(picture);
@@ -23,9 +24,8 @@ function fit(slide) {
   }
   for (const picture of pictures) picture.style.zoom = 0.01; // the words have what they need first
   let size = pictures.length ? 1 : 1.35;
-  do { slide.style.fontSize = size + "em"; size -= 0.05; } while (over() && size > 0.85);
+  do { slide.style.fontSize = size + "em"; size -= 0.05; } while (over() && size > SMALLEST);
   if (over()) for (const pre of lines) pre.style.whiteSpace = "pre-wrap";
-  while (over() && size > SMALLEST) { slide.style.fontSize = size + "em"; size -= 0.05; }
   for (const picture of pictures) {
     let zoom = 2.4;
     do { picture.style.zoom = zoom; zoom *= 0.96; } while (over() && zoom > 0.3);
