@@ -89,7 +89,7 @@ def claims(notebooks):
     """Every claim with the sentence of the notes, what was measured, and the cell that measured it."""
     names = {notebook.name: notebook for notebook in notebooks}
     parts = []
-    for name in dict.fromkeys(claim.notebook for claim in CLAIMS.values()):
+    for name in sorted({claim.notebook for claim in CLAIMS.values()}):
         notebook = names.get(name)
         parts.append(f"\n## {notebook.title if notebook else f'Chapter {name}'}\n")
         for claim in (claim for claim in CLAIMS.values() if claim.notebook == name):
