@@ -19,9 +19,8 @@ NOTEBOOKS = ROOT / "notebooks"
 
 @dataclass(frozen=True)
 class Exercise:
-    """An exercise where it stands: notebook, cell id, number, title, and the exercise itself with its minutes."""
+    """An exercise where it stands: id of its cell, the heading above it, and the exercise itself."""
 
-    notebook: str
     cell: str
     title: str
     exercise: object
@@ -44,11 +43,10 @@ class Paper:
 
 @dataclass(frozen=True)
 class Section:
-    """A `##` section: its title as it stands (Markdown), its number in the notebook or None, and its slug."""
+    """A `##` section: its title as it stands (Markdown), and its number in the notebook or None."""
 
     title: str
     number: int | None
-    cell: str
 
 
 @dataclass
@@ -92,7 +90,7 @@ class Notebook:
             if cell.cell_type == "markdown":
                 for title in re.findall(r"^## (.+)$", cell.source, re.MULTILINE):
                     number = re.match(r"(\d+)\. ", title)
-                    found.append(Section(title.strip(), int(number[1]) if number else None, cell.id))
+                    found.append(Section(title.strip(), int(number[1]) if number else None))
         return found
 
     @cached_property
@@ -120,7 +118,7 @@ class Notebook:
                 modules[name] = importlib.import_module(f"gencourse.exercises.{module}")
             if "exercise" in cell.metadata.get("tags", []):
                 for module, name, _, _ in checks(cell.source, modules):
-                    found.append(Exercise(self.name, cell.id, heading, getattr(modules[module], name)))
+                    found.append(Exercise(cell.id, heading, getattr(modules[module], name)))
         return found
 
     @cached_property

@@ -15,6 +15,7 @@ A `##` section is a stack of slides. Its minutes are its share of the notebook's
 """
 
 import ast
+import html
 import re
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -22,6 +23,7 @@ from pathlib import Path
 import course
 import nbformat
 from nbformat.v4 import new_code_cell, new_markdown_cell
+from prose import closing, is_display, join, opening, shorten, split_blocks, until_heading
 
 from gencourse.claims import CLAIMS
 
@@ -30,10 +32,8 @@ HERE = Path(__file__).resolve().parent
 WEIGHTS = {"title": 1, "heading": 1, "predict": 2, "figure": 1.5, "answer": 0.5, "text": 1, "measured": 1, "claim": 1,
            "exercise": 1.5, "recall": 2, "papers": 0.5}  # fmt: skip
 SAID = ("Time", "Needed")  # paragraphs in bold that are said and not shown
-SHOWN = 340  # characters of prose on a slide
 BELOW, WIDE = 4, 92  # printed lines below a figure, and their characters
 LINES = 12  # printed lines on a slide
-ROWS = 8  # of a table on a slide
 
 
 @dataclass
@@ -146,11 +146,11 @@ class Deck:
             for start in range(0, len(self.notebook.papers), 8):
                 part = self.notebook.papers[start : start + 8]
                 self._add("papers", title, "\n".join(f"- {paper.text}" for paper in part))
-            self.pending += [block for block in _until_heading(blocks) if not is_display(block)]
+            self.pending += [block for block in until_heading(blocks) if not is_display(block)]
         elif title == "Questions to recall":
-            self._recall("\n".join(_until_heading(blocks)))
+            self._recall("\n".join(until_heading(blocks)))
         elif is_exercise:  # the task is shown with its cell
-            self.pending += [block for block in _until_heading(blocks) if not is_display(block)]
+            self.pending += [block for block in until_heading(blocks) if not is_display(block)]
         elif blocks and not blocks[0].startswith(("#", "<details>", "**")):
             first = blocks.pop(0)
             if is_display(first):
@@ -264,91 +264,6 @@ class Deck:
             passed = until
 
 
-# -- Markdown ---------------------------------------------------------------------------------------------------------
-
-
-def split_blocks(markdown):
-    """Paragraphs, lists, tables, formulas and headings of Markdown, in order; a heading is a block of its own."""
-    blocks = []
-    for block in re.split(r"\n\s*\n", markdown.strip()):
-        while heading := re.match(r"(#{1,4} .+)\n(?=.)", block):
-            blocks.append(heading[1])
-            block = block[heading.end() :]
-        # a list under its own sentence is a block of its own too
-        parts = re.split(r"\n(?=(?:- |\d+\. ))", block, maxsplit=1)
-        if len(parts) == 2 and not is_display(parts[0]):
-            blocks += parts
-        elif block.startswith("|"):
-            head, rule, *rows = block.splitlines()
-            blocks += ["\n".join([head, rule, *rows[start : start + ROWS]]) for start in range(0, len(rows), ROWS)]
-        else:
-            blocks.append(block)
-    return [block for block in blocks if block.strip()]
-
-
-def is_display(block):
-    """Is it a formula, a list or a table: something to be seen?"""
-    return bool(re.match(r"\$\$|- |\d+\. |\|", block))
-
-
-def sentences(text):
-    """The sentences of a paragraph. A full stop inside of $…$, `…` or an abbreviation ends none."""
-    kept = []
-
-    def hide(match):
-        kept.append(match[0])
-        return f"\x00{len(kept) - 1}\x01"
-
-    no_end = r"\$[^$]+\$|`[^`]+`|\*{1,2}[^*]+\*{1,2}|\b(?:e\.g|i\.e|al|cf|vs|eq)\."
-    hidden = re.sub(no_end, hide, " ".join(text.split()))
-    parts = re.split(r"(?:(?<=[.?!])|(?<=[.?!]\))) +(?=[A-ZÀ-Ž“(*\x00-])", hidden)
-    return [re.sub(r"\x00(\d+)\x01", lambda match: kept[int(match[1])], part) for part in parts]
-
-
-def opening(text):
-    """The first sentence of a paragraph, and the next ones while the first are short."""
-    first, *others = sentences(text)
-    for sentence in others:
-        if len(first) > 80 or len(first) + len(sentence) > 220:
-            break
-        first += f" {sentence}"
-    return first
-
-
-def closing(text):
-    """The last sentence of a paragraph, and those before it while there is room; a remark in brackets is none."""
-    chosen = []
-    for sentence in reversed([each for each in sentences(text) if not each.startswith("(")]):
-        if chosen and len(sentence) + sum(map(len, chosen)) > 220:
-            break
-        chosen.insert(0, sentence)
-    return " ".join(chosen)
-
-
-def _until_heading(blocks):
-    """Takes the blocks up to the next heading away, and returns them."""
-    number = next((i for i, block in enumerate(blocks) if block.startswith("#")), len(blocks))
-    taken, blocks[:] = blocks[:number], blocks[number:]
-    return taken
-
-
-def shorten(text):
-    """As many of the first sentences as a slide has room for, as a list; and whether that is all."""
-    blocks = text.split("\n\n")
-    chosen = []
-    for sentence in sentences(blocks[0]):
-        if chosen and (len(chosen) == 4 or sum(map(len, chosen)) + len(sentence) > SHOWN):
-            break
-        chosen.append(sentence)
-    whole = len(blocks) == 1 and len(chosen) == len(sentences(blocks[0]))
-    return (chosen[0] if len(chosen) == 1 else "\n".join(f"- {sentence}" for sentence in chosen)), whole
-
-
-def join(*parts):
-    """Blocks of Markdown that are not empty, one below the other."""
-    return "\n\n".join(part for part in parts if part)
-
-
 # -- outputs ----------------------------------------------------------------------------------------------------------
 
 
@@ -357,14 +272,14 @@ def classify(output):
     if output.output_type == "stream":
         return "text" if output.name == "stdout" else "nothing"
     data = output.get("data", {})
-    text, html = data.get("text/plain", ""), data.get("text/html", "")
+    text, page = data.get("text/plain", ""), data.get("text/html", "")
     if "application/vnd.jupyter.widget-view+json" in data:
         return "nothing"  # it needs a kernel
     if re.match(r"[✓✗]\D*? [A-Z]{2}\d+  ", text):
         return "claim"
-    if "<img" in html or "<audio" in html:
+    if "<img" in page or "<audio" in page:
         return "figure"
-    return "text" if not html and output.output_type == "execute_result" else "nothing"
+    return "text" if not page and output.output_type == "execute_result" else "nothing"
 
 
 def printed(output):
@@ -385,8 +300,6 @@ def _stream(lines):
 
 
 def _escape(text):
-    import html
-
     return re.sub(r"([*_$`\\])", lambda sign: f"&#{ord(sign[0])};", html.escape(text, quote=False))
 
 

@@ -95,7 +95,7 @@ def test_a_prediction_comes_before_its_answer_and_before_what_it_predicts(deck):
 
 @pytest.mark.parametrize("deck", DECKS, ids=NAMES)
 def test_all_prose_of_the_notebook_is_shown_or_said(deck):
-    from slides import sentences, split_blocks
+    from prose import sentences, split_blocks
 
     def letters(text):
         text = re.sub(r"</?(details|summary|b|div)[^>]*>", " ", text)
@@ -133,7 +133,7 @@ def test_minutes_are_shared_out_whole():
 
 
 def test_sentences_are_told_apart():
-    from slides import closing, opening, sentences, shorten
+    from prose import closing, opening, sentences, shorten
 
     text = "As in Lin et al. it is $p = 0.5. X$ here. *One. Two* (A remark.) Is it? 3.5 of them. `a. B` ends."
     assert sentences(text) == [
