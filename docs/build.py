@@ -55,11 +55,13 @@ def vendor(name, folder):
 
 def book(target=BUILD / "book", source=BUILD / "book-source"):
     """Build the book; returns the number of what went wrong (0: nothing). Warnings count as errors."""
+    import space
     from sphinx.cmd.build import build_main
     from stage import stage
 
     stage(source)
     vendor("mathjax", source / "_static")
+    space.export(source / "_static" / "code-space")
     arguments = ["-c", str(DOCS), "-b", "html", "-d", f"{source}-doctrees", "-W", "--keep-going", "-q"]
     failed = build_main([*arguments, str(source), str(target)])
     for path in Path(target).rglob("*.map"):  # for those who work on the theme

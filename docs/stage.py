@@ -251,9 +251,10 @@ def contents(notebooks, modules):
     def part(caption, names):
         return f"\n```{{toctree}}\n:hidden:\n:caption: {caption}\n\n" + "\n".join(names) + "\n```\n"
 
+    beside = ["code-space", "claims", "exercises", "glossary", "references", "lecture", "data", "benchmarks"]
     return (
         part("The course", [notebook.name for notebook in notebooks])
-        + part("Beside it", ["claims", "exercises", "glossary", "references", "lecture", "data", "benchmarks"])
+        + part("Beside it", beside)
         + part("The package", ["api/index"])
     )
 
