@@ -68,12 +68,11 @@ def described(layer):
 
 
 def _window(layer):
-    """Sizes of a convolution, square in all respects."""
-    sizes = {"inputs": layer.in_channels, "outputs": layer.out_channels}
-    for name, value in (("kernel", layer.kernel_size), ("padding", layer.padding), ("step", layer.stride)):
-        if value[0] != value[1]:
-            raise ValueError(f"{name} is {value}; code-space.js takes the same size both ways")
-    return {**sizes, "kernel": layer.kernel_size[0], "padding": layer.padding[0]}
+    """Sizes of a convolution whose window is a square."""
+    if any(len(set(pair)) > 1 for pair in (layer.kernel_size, layer.padding, layer.stride)):
+        raise ValueError(f"{layer} is not the same both ways; code-space.js takes one size for height and width")
+    return {"inputs": layer.in_channels, "outputs": layer.out_channels,
+            "kernel": layer.kernel_size[0], "padding": layer.padding[0]}  # fmt: skip
 
 
 def _base64(tensor):
@@ -92,7 +91,7 @@ def still_map(plane, size=15):
 @torch.no_grad()
 def still_arc(gan, size=9):
     """PNG: pictures from one noise to another."""
-    a, b = gan.noise(2, torch.Generator().manual_seed(0))
+    a, b = gan.noise(2, torch.Generator().manual_seed(5))
     angle = torch.linspace(0, torch.pi / 2, size)[:, None]
     return _page(gan.generator(angle.cos() * a + angle.sin() * b), size)
 

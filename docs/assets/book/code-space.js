@@ -110,7 +110,8 @@ const between = (a, b, t) => a.map((v, i) => Math.cos((Math.PI * t) / 2) * v + M
 // The page ----------------------------------------------------------------------------------------------------------
 
 const paint = (canvas, values, words) => {
-  const context = canvas.getContext("2d"), picture = context.createImageData(28, 28);
+  const context = canvas.getContext("2d", {willReadFrequently: true}); // kept where it is computed, not on a graphics card
+  const picture = context.createImageData(28, 28);
   values.forEach((ink, k) => {
     picture.data.fill(Math.round(255 * (1 - ink)), 4 * k, 4 * k + 3);
     picture.data[4 * k + 3] = 255;
@@ -124,36 +125,41 @@ const signed = (v) => v.toFixed(2).replace("-", "−");
 // Dark enough for digits of eight pixels on white. The digit itself says the class too.
 const colours = ["#000000", "#0072B2", "#B34700", "#00734F", "#8F3388", "#7A5C00", "#C1002B", "#3D5AA8", "#5E5E5E", "#006D77"];
 
+const middle = (values) => values.sort((a, b) => a - b)[values.length >> 1];
+
 const drawMap = (canvas, codes, edge) => {
   const context = canvas.getContext("2d"), size = canvas.width;
   const at = (v) => ((v + edge) / (2 * edge)) * size;
-  context.fillStyle = "#fff";
+  const write = (text, x, y, font, colour) => {
+    Object.assign(context, {font: `${font} sans-serif`, fillStyle: colour});
+    context.fillText(String(text).replace("-", "−"), x, y);
+  };
+  Object.assign(context, {textAlign: "center", textBaseline: "middle", fillStyle: "#fff", strokeStyle: "#ddd", lineWidth: 2});
   context.fillRect(0, 0, size, size);
-  context.textAlign = "center";
-  context.textBaseline = "middle";
-  context.fillStyle = "#555";
-  context.strokeStyle = "#ddd";
-  context.lineWidth = 2;
-  context.font = "22px sans-serif";
-  for (let v = Math.ceil(-edge); v <= edge; v++) {
-    context.beginPath();
-    context.moveTo(at(v), 0);
-    context.lineTo(at(v), size);
-    context.moveTo(0, at(v));
-    context.lineTo(size, at(v));
-    context.stroke();
+  const ticks = Array.from({length: 2 * Math.floor(edge) + 1}, (_, k) => k - Math.floor(edge));
+  for (const v of ticks) {
+    context.strokeRect(at(v), -2, 0, size + 4);
+    context.strokeRect(-2, at(v), size + 4, 0);
   }
-  context.font = "20px sans-serif";
-  for (const [x, y, label] of codes) {
-    context.fillStyle = colours[label];
-    context.fillText(label, at(x), at(-y));
+  for (const [x, y, label] of codes) write(label, at(x), at(-y), "20px", colours[label]);
+  for (const v of ticks) {
+    write(v, at(v), size - 16, "22px", "#333");
+    if (v !== ticks[0]) write(v, 18, at(-v), "22px", "#333");
   }
-  context.font = "22px sans-serif";
-  context.fillStyle = "#333";
-  for (let v = Math.ceil(-edge); v <= edge; v++) {
-    context.fillText(String(v).replace("-", "−"), at(v), size - 16);
-    if (v !== Math.ceil(-edge)) context.fillText(String(v).replace("-", "−"), 16, at(-v));
-  }
+  write("z₁", size - 20, size - 16, "bold 24px", "#333");
+  write("z₂", 18, 18, "bold 24px", "#333");
+  Object.assign(context, {strokeStyle: "#fff", lineWidth: 10, lineJoin: "round"});
+  const placed = [];
+  colours.forEach((colour, label) => { // each class once more, large, in its middle, or beside another that is there
+    const own = codes.filter((code) => code[2] === label);
+    let x = at(middle(own.map((code) => code[0])));
+    const y = at(-middle(own.map((code) => code[1])));
+    while (placed.some(([a, b]) => Math.hypot(a - x, b - y) < 36)) x -= 12;
+    placed.push([x, y]);
+    context.font = "bold 48px sans-serif";
+    context.strokeText(label, x, y);
+    write(label, x, y, "bold 48px", colour);
+  });
 };
 
 const start = (root, model) => {
@@ -192,12 +198,12 @@ const start = (root, model) => {
   });
 
   // between two noises
-  const ends = {first: 1, second: 2}, vectors = {}, slider = part("t");
-  let drawn = 2;
+  const ends = {first: 3, second: 7}, vectors = {}, slider = part("t");
+  let drawn = 7;
   const draw = (name) => {
     vectors[name] = noise(ends[name], model.latent);
     paint(part(name).querySelector("canvas"), generate(vectors[name]));
-    part(name).querySelector("span").textContent = `noise ${ends[name]}`;
+    part(name).querySelector("b").textContent = `noise ${ends[name]}`;
   };
   const mix = () => {
     const t = +slider.value;
