@@ -24,6 +24,8 @@ from types import ModuleType
 import torch
 from torch import Tensor
 
+from gencourse import passed
+
 from .answers import Answers, Problem, Unusable, as_numbers, describe_error, is_stub, shape_of
 from .general import in_general
 from .sandbox import Stopped, run_limited, untouched
@@ -133,6 +135,8 @@ class Exercise:
         """Show the verdict; return `fn` if it passed, else the reference."""
         verdict = self.grade(fn, seconds)
         after = "" if verdict.passed else GOES_ON
+        if verdict.passed and fn is not self.reference:
+            after = passed.note(self.key)
         if verdict.status in ("not yet", "raised an error"):
             after += f" Stuck? `exercises.{self.name}.hint()`"
         if fn is self.reference:
@@ -159,7 +163,7 @@ class Exercise:
         with untouched(), torch.device("cpu"):
             problem = answers.problem or self._judge([
                 Result(case, self._label(case), expected, *((None, value) if isinstance(value, Problem) else (value,)))
-                for case, expected, value in zip(cases, [*self._expected, self._expected[0]], answers.values)])
+                for case, expected, value in zip(cases, [*self.expected, self.expected[0]], answers.values)])
         return Verdict(self.name, *problem, answers.printed)
 
     def hint(self) -> None:
@@ -177,6 +181,11 @@ class Exercise:
         show(Listing(f"{self.name}: one way to do it", self.solution_source))
 
     # what an exercise says of itself
+
+    @property
+    def key(self) -> str:
+        """Its module and name, such as "vae.elbo"."""
+        return f"{self.reference.__module__.rpartition('.')[2]}.{self.name}"
 
     @property
     def statement(self) -> str:
@@ -306,7 +315,8 @@ class Exercise:
         return in_general(results, wrong)
 
     @cached_property
-    def _expected(self) -> list[Tensor]:
+    def expected(self) -> list[Tensor]:
+        """What the reference makes of each input."""
         return [case.run(self.reference) for case in self.cases]
 
     def _behaves_like(self, results: list[Result], mistake: Mistake) -> bool:
