@@ -90,6 +90,8 @@ def broken_rule(place, name, in_a_function):
         return "it knows no model"
     if top == "ipywidgets" and place != "widgets.py":
         return "only widgets.py imports it"
+    if top in ("nbgrader", "nbconvert", "nbclient") and place != "grading/autograde.py" and not in_a_function:
+        return "only grading/autograde.py imports it"
     if top in ("dask", "distributed", "joblib") and not (place == "study.py" and in_a_function):
         return "only study.py imports it, inside the function that needs it"
     if top == "notebooks":
@@ -128,6 +130,7 @@ def test_nothing_imports_what_it_must_not():
         ("metrics.py", "import gencourse.models.pixelcnn"),
         ("plots.py", "from . import models"),
         ("plots.py", "import ipywidgets as widgets"),
+        ("grading/export.py", "from nbgrader.api import Gradebook"),
         ("study.py", "import dask"),
         ("study.py", "import joblib"),
         ("train.py", "def load():\n    import joblib"),
