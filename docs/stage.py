@@ -2,6 +2,8 @@
 
 import ast
 import html
+import json
+import math
 import re
 from pathlib import Path
 
@@ -18,6 +20,9 @@ PLACES = {
     "benchmarks/README.md": "benchmarks.md",
     "gencourse/claims.py": "claims.md",
     "docs/pages/lecture.md": "lecture.md",
+    "docs/pages/instructors.md": "instructors.md",
+    "docs/pages/code-space.md": "code-space.md",
+    "CONTRIBUTING.md": "contributing.md",
     "gencourse/exercises/": "exercises.md",
     "notebooks/": "index.md",
 }
@@ -41,7 +46,8 @@ def stage(folder):
         put(f"{notebook.name}.ipynb", nbformat.writes(staged(notebook)))
     lists = {
         "claims": claims(notebooks), "exercises": exercises(notebooks), "papers": papers(notebooks),
-        "minutes": minutes(notebooks),
+        "minutes": minutes(notebooks), "resources": resources(notebooks),
+        "gib": f"{student_gib(measured(notebooks)):g}",
     }  # fmt: skip
     for page in sorted(PAGES.glob("*.md")):
         text = page.read_text(encoding="utf-8")
@@ -51,7 +57,7 @@ def stage(folder):
     modules = api_pages()
     for name, text in modules.items():
         put(f"api/{name}.md", text)
-    for readme, page in {"README.md": "index.md", "data/README.md": "data.md",
+    for readme, page in {"README.md": "index.md", "data/README.md": "data.md", "CONTRIBUTING.md": "contributing.md",
                          "benchmarks/README.md": "benchmarks.md"}.items():  # fmt: skip
         text, pictures = from_readme(readme, notebooks)
         put(page, text + (contents(notebooks, modules) if page == "index.md" else ""))
@@ -164,6 +170,50 @@ def minutes(notebooks):
     return "\n".join(parts)
 
 
+LAB_MIB = 512  # for JupyterLab itself, beside the kernel: an allowance, not measured
+NODE = {"cores": 16, "memory_gib": 64}  # of the example
+SPARE = {"cores": 1, "memory_gib": 4}  # what a node keeps for Kubernetes itself: an allowance
+GUARANTEED_CORES = 0.5  # a student reads most of the time
+
+
+def student_gib(timings):
+    """GiB of memory for a student with one notebook open, in halves, rounded up: the largest peak and JupyterLab."""
+    return math.ceil((max(row["peak_mib"] for row in timings.values()) + LAB_MIB) / 512) / 2
+
+
+def nodes_for(students, gib):
+    """Nodes like NODE for so many students at once, each with `gib` of memory and GUARANTEED_CORES."""
+    by_memory = (NODE["memory_gib"] - SPARE["memory_gib"]) // gib
+    by_cores = (NODE["cores"] - SPARE["cores"]) // GUARANTEED_CORES
+    return math.ceil(students / min(by_memory, by_cores))
+
+
+def measured(notebooks):
+    """{notebook: seconds, peak_mib, score} as `make execute` recorded it, in the order of the course."""
+    timings = json.loads((ROOT / "gencourse" / "timings.json").read_text(encoding="utf-8"))
+    return {notebook.name: timings[notebook.name] for notebook in notebooks if notebook.name in timings}
+
+
+def resources(notebooks):
+    """What each notebook took when the committed outputs were made, and what follows for a class."""
+    timings = measured(notebooks)
+    rows = "".join(
+        f"<tr><td>{name}</td><td>{row['seconds'] / 60:.1f}</td><td>{row['peak_mib']:,}</td></tr>\n"
+        for name, row in timings.items()
+    )
+    head = "".join(f'<th scope="col">{word}</th>' for word in ("notebook", "minutes of compute", "peak memory, MiB"))
+    gib, largest = student_gib(timings), max(timings, key=lambda name: timings[name]["peak_mib"])
+    classes = "; ".join(f"{students} students: {nodes_for(students, gib)}" for students in (30, 100, 300, 1000))
+    return (
+        f'<table class="list"><thead><tr>{head}</tr></thead><tbody>\n{rows}</tbody></table>\n\n'
+        f"The largest peak is that of {largest}: {timings[largest]['peak_mib']:,} MiB. With {LAB_MIB} MiB for "
+        f"JupyterLab that makes **{gib:g} GiB a student**, rounded up to halves.\n\n"
+        f"Nodes of {NODE['cores']} cores and {NODE['memory_gib']} GiB, of which {SPARE['cores']} core and "
+        f"{SPARE['memory_gib']} GiB are left to Kubernetes, for students at work at once, with {GUARANTEED_CORES} "
+        f"cores and {gib:g} GiB guaranteed to each: {classes}.\n"
+    )
+
+
 def terms(text, notebooks):
     """The lines `English | 中文 | definition | chapter.section` of a ```{terms} block, as a list with links."""
     block = re.search(r"^```\{terms\}\n(.*?)^```\n", text, re.MULTILINE | re.DOTALL)
@@ -251,7 +301,10 @@ def contents(notebooks, modules):
     def part(caption, names):
         return f"\n```{{toctree}}\n:hidden:\n:caption: {caption}\n\n" + "\n".join(names) + "\n```\n"
 
-    beside = ["code-space", "claims", "exercises", "glossary", "references", "lecture", "data", "benchmarks"]
+    beside = [
+        "code-space", "claims", "exercises", "glossary", "references", "lecture", "instructors", "data", "benchmarks",
+        "contributing",
+    ]  # fmt: skip
     return (
         part("The course", [notebook.name for notebook in notebooks])
         + part("Beside it", beside)

@@ -147,6 +147,35 @@ def test_each_planned_lecture_takes_ninety_minutes():
         assert sum(int(line.split(" | ")[1]) for line in plan.strip().splitlines()) == 90, plan
 
 
+def test_what_a_student_needs_follows_from_what_was_measured(notebooks, monkeypatch):
+    import stage
+
+    timings = stage.measured(notebooks)
+    assert list(timings) == [notebook.name for notebook in notebooks]  # make execute measures each
+    text = stage.resources(notebooks)
+    for name, row in timings.items():
+        assert f"<td>{name}</td><td>{row['seconds'] / 60:.1f}</td><td>{row['peak_mib']:,}</td>" in text
+    gib = stage.student_gib(timings)
+    peak = max(row["peak_mib"] for row in timings.values())
+    assert 0 <= gib * 1024 - stage.LAB_MIB - peak < 512 and f"**{gib:g} GiB a student**" in text
+    assert stage.student_gib({"a": {"peak_mib": 1536}, "b": {"peak_mib": 9}}) == 2
+    assert stage.student_gib({"a": {"peak_mib": 1537}}) == 2.5
+    # 60 GiB for students at 2.5 GiB: 24 of them; at 1 GiB the 15 cores are short, for 30
+    assert [stage.nodes_for(n, 2.5) for n in (1, 24, 25, 240)] == [1, 1, 2, 10]
+    assert [stage.nodes_for(n, 1) for n in (30, 31)] == [1, 2]
+    monkeypatch.setattr(stage, "measured", lambda notebooks: {"03_vae": {"seconds": 60, "peak_mib": 8000}})
+    assert "largest peak is that of 03_vae: 8,000 MiB" in stage.resources(notebooks)
+
+
+def test_the_page_for_instructors_is_filled_in(book, notebooks):
+    import stage
+
+    text = Page(book / "instructors.html").text
+    gib = stage.student_gib(stage.measured(notebooks))
+    assert "{{" not in text and f"guarantee: {gib:g}G" in text and f"{gib:g} GiB a student" in text
+    assert {"instructors.html", "contributing.html"} <= set(Page(book / "index.html").links)
+
+
 def test_formulas_of_docstrings_become_mathematics(book):
     from docstrings import rewritten, tex
 
@@ -241,7 +270,8 @@ def test_a_reader_goes_on_and_turns_the_light_off(book, browser):
 def test_nothing_sticks_out_on_a_phone(book, browser, notebooks):
     tab, _ = watched(browser, viewport={"width": 375, "height": 700})
     names = [notebook.name for notebook in notebooks]
-    for name in [*names, "index", "claims", "exercises", "glossary", "lecture", "api/models.vae"]:
+    others = ["index", "claims", "exercises", "glossary", "lecture", "instructors", "contributing", "api/models.vae"]
+    for name in [*names, *others]:
         tab.goto((book / f"{name}.html").as_uri())
         typeset(tab)
         assert tab.evaluate("document.documentElement.scrollWidth") <= 375, name
@@ -252,7 +282,8 @@ def test_nothing_sticks_out_on_a_phone(book, browser, notebooks):
 def test_pages_are_accessible(book, browser, notebooks, light):
     tab, _ = watched(browser, color_scheme=light)
     names = [notebook.name for notebook in notebooks]
-    others = ["index", "claims", "exercises", "glossary", "references", "lecture", "search", "api/plots"]
+    others = ["index", "claims", "exercises", "glossary", "references", "lecture", "instructors", "contributing"]
+    others += ["search", "api/plots"]
     for name in [*names, *others] if light == "light" else [*names[:2], "claims"]:
         tab.goto((book / f"{name}.html").as_uri())
         typeset(tab)

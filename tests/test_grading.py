@@ -3,11 +3,14 @@
 import importlib.util
 import io
 import os
+import re
 import shutil
 import subprocess
 import sys
+import tempfile
 from contextlib import redirect_stderr
 from pathlib import Path
+from types import SimpleNamespace
 
 import nbformat
 import pytest
@@ -217,6 +220,37 @@ def test_the_kernel_can_be_started_in_a_sandbox():
     assert "refused" in examined(look)[0]
     out, after = examined(f"{look}", "print('after')", command=command)
     assert "unreachable" in out and "after" in after
+
+
+@needs_nbgrader
+def test_the_sandbox_that_instructors_are_told_of_hides_what_it_should(tmp_path, monkeypatch):
+    shut = ["bwrap", "--unshare-all", "--ro-bind", "/", "/", "true"]
+    if shutil.which("bwrap") is None or subprocess.run(shut, capture_output=True).returncode:
+        pytest.skip("there is no bubblewrap, or this system lets nobody use it")
+    for name in ("course", "home", "run"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "mine").write_text("marks")
+    monkeypatch.chdir(tmp_path / "course")
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
+    monkeypatch.setenv("TMPDIR", str(tmp_path / "run"))
+    monkeypatch.setattr(tempfile, "tempdir", None)  # so that TMPDIR is looked up again
+    page = (NOTEBOOKS.parent / "docs" / "pages" / "instructors.md").read_text(encoding="utf-8")
+    (code,) = re.findall(r"^```python\n(.*?)^```", page, re.MULTILINE | re.DOTALL)
+    c = SimpleNamespace(Examine=SimpleNamespace())
+    exec(code, {"c": c})
+    look = f"""
+import os, pathlib
+print("hidden", ["mine" in os.listdir(f"{tmp_path}/{{name}}") for name in ("course", "home")])
+print("networks", [line.split(":")[0].strip() for line in pathlib.Path("/proc/net/dev").open() if ":" in line])
+for do in (lambda: pathlib.Path("{tmp_path}/file").write_text(""), lambda: os.kill({os.getpid()}, 0)):
+    try:
+        do()
+    except OSError as error:
+        print(type(error).__name__, error)"""
+    out, slow, after = examined(look, "while True: pass", "print('after')", timeout=5, command=c.Examine.command)
+    for words in ("hidden [False, False]", "networks ['lo']", "Read-only", "ProcessLookupError"):
+        assert words in out, words
+    assert "not run to its end" in slow and "after" in after
 
 
 STUDENTS = {}  # name: (assignment, what is done to the notebook that was handed out)

@@ -51,7 +51,7 @@ mark("{key}", {name}, variant={variant})
 
 CONFIG = """\
 # Made by `gencourse export nbgrader`; every nbgrader command is run from this folder.
-# docs/instructors.md of the course says what these limits are good for, and what they do not cover.
+# docs/pages/instructors.md of the course says what these limits are good for, and what they do not cover.
 
 c = get_config()
 
@@ -81,7 +81,7 @@ c.Examine.answer_seconds = 30  # for a function on all inputs of a test
 c.Examine.timeout = 60  # seconds for a cell
 c.Examine.seconds = 600  # for a notebook
 c.Examine.memory_mib = 4096
-c.Examine.command = []  # what the kernel is started with, such as ["bwrap", "--unshare-all", ...]
+c.Examine.command = []  # what the kernel is started with: a sandbox, such as the one on that page
 """
 
 # sentences of the notebooks that do not hold in an assignment
