@@ -28,6 +28,7 @@ mathjax_path = "mathjax/es5/tex-svg.js"
 mathjax3_config = {"options": {"enableMenu": False}, "svg": {"fontCache": "local"}, "startup": {"typeset": True}}
 
 autodoc_member_order = "bysource"
+autodoc_mock_imports = ["nbgrader"]  # the extra [grade], which the book does without
 autodoc_typehints = "none"
 autodoc_default_options = {"exclude-members": "__init__"}
 napoleon_google_docstring = True
