@@ -10,6 +10,7 @@ TEST_FLAGS ?=
 
 PY := .venv/bin/python
 READY := .venv/installed
+SITE := .venv/site
 
 # the environment's own kernel comes before one of the same name in the reader's home
 export JUPYTER_PREFER_ENV_PATH := 1
@@ -17,11 +18,13 @@ export JUPYTER_PREFER_ENV_PATH := 1
 unexport MPLBACKEND
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: help lab course test execute lint clean FORCE
+.PHONY: help lab course book slides test execute lint clean FORCE
 
 help:
 	@echo "make lab      open the course in JupyterLab"
 	@echo "make course   run every notebook and put the results into build/course/"
+	@echo "make book     the notebooks as a book of web pages, in build/book/"
+	@echo "make slides   a deck of slides for each notebook, in build/slides/"
 	@echo "make test     run all tests, every notebook included"
 	@echo "make execute  run every notebook in place, ready to be committed"
 	@echo "make lint     check the code, in the notebooks too"
@@ -33,6 +36,12 @@ lab: $(READY)
 
 course: $(READY)
 	@$(PY) -m gencourse execute --to build/course
+
+book: $(SITE)
+	@$(PY) docs/build.py book
+
+slides: $(SITE)
+	@$(PY) docs/build.py slides
 
 test: $(READY)
 	$(PY) -m pytest --nbval-lax --nbval-current-env --nbval-cell-timeout=300 $(TEST_FLAGS) tests notebooks
@@ -66,3 +75,8 @@ $(READY): pyproject.toml constraints.txt
 	@# no question about fetching news from the network
 	@$(PY) -m jupyterlab.labextensions disable --level=sys_prefix "@jupyterlab/apputils-extension:announcements" 2>/dev/null
 	@pwd -P > $(READY)
+
+# what the book and the slides need beside the course; npm packages are fetched by docs/build.py
+$(SITE): pyproject.toml constraints.txt $(READY)
+	$(PY) -m pip install $(PIP_FLAGS) -c constraints.txt -e ".[site]"
+	@touch $(SITE)

@@ -46,10 +46,20 @@ def main(arguments=None):
     study.add_argument("--pack", action="store_true", help="then put all into data/studies/NAME.json")
     study.set_defaults(run=_study)
 
+    progress = commands.add_parser("progress", help="which exercises have passed")
+    progress.add_argument("--forget", action="store_true", help="delete the file in which that is kept")
+    progress.set_defaults(run=_progress)
+
+    export = commands.add_parser("export", help="the exercises as assignments that can be graded")
+    export.add_argument("what", choices=["nbgrader"], help="for what: a course folder of nbgrader")
+    export.add_argument("folder", type=Path, metavar="DIR", help="a new folder")
+    export.add_argument("--seed", type=int, help="of the inputs of hidden tests (default: drawn anew)")
+    export.set_defaults(run=_export)
+
     options = parser.parse_args(arguments)
     try:
         return options.run(options)
-    except (KeyError, ValueError, FileNotFoundError) as error:
+    except (KeyError, ValueError, FileExistsError, FileNotFoundError) as error:
         words = error.args[0] if isinstance(error, KeyError) else error
         print(f"gencourse {options.command}: {words}", file=sys.stderr)
         return 2
@@ -151,6 +161,46 @@ def _report(name, folder):
     with write_whole(picture) as part:
         part.write_bytes(plots.png(study.figure(runs)))
     print(f"the figure is {picture}")
+    return 0
+
+
+def _progress(options):
+    from gencourse import passed
+    from gencourse.execute import NOTEBOOKS
+
+    file = passed.path()
+    if options.forget:
+        print(f"{file} is deleted." if passed.forget() else "There is nothing to forget.")
+        return 0
+    import nbformat
+
+    from gencourse.notebook import exercises
+
+    when, rows = passed.read(), []
+    for path in sorted(NOTEBOOKS.glob("*.ipynb")):
+        for _, exercise in exercises(nbformat.read(path, as_version=4)):
+            date = f"{when[exercise.key]:%Y-%m-%d %H:%M}" if exercise.key in when else ""
+            rows.append((path.stem, exercise.name, exercise.minutes, exercise.difficulty, date))
+    first, second = (max(len(row[column]) for row in rows) for column in (0, 1))
+    print(f"{'notebook':<{first}}  {'exercise':<{second}}  minutes  difficulty  passed")
+    for notebook, name, minutes, difficulty, date in rows:
+        print(f"{notebook:<{first}}  {name:<{second}}  {minutes:7}  {difficulty:10}  {date}".rstrip())
+    done = [row for row in rows if row[-1]]
+    minutes = f"{sum(row[2] for row in done)} of {sum(row[2] for row in rows)} minutes"
+    print(f"\n{len(done)} of {len(rows)} exercises, {minutes}.")
+    print(f"Kept in {file} and nowhere else." if file else "Nothing is kept: GENCOURSE_PASSED is 0.")
+    return 0
+
+
+def _export(options):
+    from gencourse.execute import NOTEBOOKS
+    from gencourse.grading import export
+
+    made = export.nbgrader_course(options.folder, sorted(NOTEBOOKS.glob("*.ipynb")), options.seed)
+    width = max(len(name) for name, _, _ in made)
+    for name, exercises, points in made:
+        print(f"{name:<{width}}  {exercises:2} exercises  {points:3} points")
+    print(f"The course folder is {options.folder}. There, with nbgrader: nbgrader generate_assignment {made[0][0]}")
     return 0
 
 

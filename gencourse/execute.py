@@ -21,6 +21,7 @@ from jupyter_client.kernelspec import KernelSpec
 from gencourse.notebook import KERNELSPEC, clean, write
 
 NOTEBOOKS = Path(__file__).resolve().parents[1] / "notebooks"
+QUIET = {"GENCOURSE_PROGRESS": "0", "GENCOURSE_PASSED": "0"}  # no progress bars; nothing is noted as passed
 SECONDS = 150  # of compute a notebook, on 2 cores at effort 1
 PEAK_MIB = 3072
 
@@ -37,6 +38,19 @@ class Run:
     seconds: float
     peak_mib: float
     error: str | None = None
+
+
+class Kernel(AsyncKernelManager):
+    """A kernel of this very Python, whatever kernels are registered elsewhere on the machine."""
+
+    @property
+    def kernel_spec(self):
+        return KernelSpec(**get_kernel_dict())
+
+    async def start_kernel(self, **options):
+        if self.has_trait("transport_encryption") and zmq.has("curve"):
+            self.transport_encryption = "auto"  # else every kernel warns that it listens in plain text
+        await super().start_kernel(**options)
 
 
 def execute(notebooks, to=None, parameters=None, show_progress=True, environment=None):
@@ -91,7 +105,7 @@ def run(notebook, folder, parameters=None, environment=None, progress_bar=False,
                 language="python",
                 progress_bar=progress_bar,
                 cwd=str(folder),
-                kernel_manager_class=_kernel_class({"GENCOURSE_PROGRESS": "0", **(environment or {})}, watch),
+                kernel_manager_class=_kernel_class({**QUIET, **(environment or {})}, watch),
                 on_cell_start=lambda cell, cell_index: at.update(id=cell.id),
             )
     except papermill.PapermillExecutionError as error:
@@ -136,20 +150,14 @@ def _check(paths, to, parameters):
 
 
 def _kernel_class(environment, watch):
-    class Kernel(AsyncKernelManager):
-        @property
-        def kernel_spec(self):
-            return KernelSpec(**get_kernel_dict())  # this very Python
-
+    class Watched(Kernel):
         async def start_kernel(self, **options):
-            if self.has_trait("transport_encryption") and zmq.has("curve"):
-                self.transport_encryption = "auto"  # else every kernel warns that it listens in plain text
             # a backend chosen for scripts would hide the figures
             inherited = {name: value for name, value in os.environ.items() if name != "MPLBACKEND"}
             await super().start_kernel(env={**inherited, **environment}, **options)
             watch.process = psutil.Process(self.provisioner.pid)
 
-    return Kernel
+    return Watched
 
 
 class _Watch:

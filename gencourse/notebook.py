@@ -92,6 +92,18 @@ def _number_widgets(notebook, ids):
     return nbformat.from_dict(json.loads(text))
 
 
+def exercises(notebook):
+    """The exercises of a notebook, in order: a list of pairs (index of the cell, Exercise)."""
+    modules, found = {}, []
+    for index, cell in enumerate(notebook.cells):
+        if cell.cell_type == "code":
+            modules |= _exercise_modules(cell.source)
+            if "exercise" in cell.metadata.get("tags", []):
+                named = checks(cell.source, modules)
+                found += [(index, getattr(modules[module], name)) for module, name, _, _ in named]
+    return found
+
+
 def with_solutions(notebook, insist=False):
     """A copy of `notebook` in which every exercise is solved by its reference solution.
 
@@ -104,8 +116,7 @@ def with_solutions(notebook, insist=False):
     for cell in notebook.cells:
         if cell.cell_type != "code":
             continue
-        if "gencourse.exercises" in cell.source:
-            modules |= _exercise_modules(cell.source)
+        modules |= _exercise_modules(cell.source)
         if "exercise" in cell.metadata.get("tags", []):
             cell.source = _solve(cell, modules, insist)
             cell.outputs, cell.execution_count = [], None
@@ -115,6 +126,8 @@ def with_solutions(notebook, insist=False):
 def _exercise_modules(source):
     """The names under which a cell imports modules of gencourse.exercises, and the modules."""
     names = {}
+    if "gencourse.exercises" not in source:
+        return names
     for node in ast.walk(ast.parse(plain_python(source))):
         if isinstance(node, ast.ImportFrom) and node.module == "gencourse.exercises":
             names |= {alias.asname or alias.name: f"gencourse.exercises.{alias.name}" for alias in node.names}

@@ -36,7 +36,7 @@ def test_the_stored_wavenet_scores_what_was_written_beside_it():
     assert bits == pytest.approx(facts["test"], abs=0.01)
 
 
-@pytest.mark.parametrize("name", [name for name in ("vae", "iwae") if checkpoints.path(name).exists()])
+@pytest.mark.parametrize("name", [name for name in ("vae", "iwae", "plane") if checkpoints.path(name).exists()])
 def test_the_stored_vaes_score_what_was_written_beside_them(name):
     model, facts = checkpoints.load(name)
     x = data.binarise(data.mnist("test")[0], torch.Generator().manual_seed(0))[:600]

@@ -19,6 +19,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from gencourse.exercises import autoregression, core, failures, gan, gmm, start, vae
+from gencourse.exercises.answers import Answers
 from gencourse.exercises.core import Exercise, Verdict
 
 MODULES = (start, autoregression, gmm, vae, gan, failures)
@@ -441,6 +442,72 @@ def test_exercise_says_what_it_is(exercise):
     assert max(map(len, exercise.solution_source.splitlines())) <= 92       # readable in a notebook's cell
 
 
+# The same exercises on other inputs, and judged in another process
+
+SAME_ANSWERS = {"ancestral_sample", "kmeans_plus_plus", "reparameterise", "sample_mixture"}  # they draw by themselves
+
+
+@functools.cache
+def variant(exercise: Exercise, number: int) -> Exercise:
+    module = next(module for module in MODULES if vars(module).get(exercise.name) is exercise)
+    return getattr(modules(module, number), exercise.name)
+
+
+modules = functools.cache(core.varied)
+
+
+@every
+def test_another_variant_asks_for_other_numbers(exercise):
+    same, *others = ([case.run(exercise.reference) for case in variant(exercise, number).cases] for number in (0, 1, 2))
+    assert all(map(torch.equal, same, exercise.expected))
+    if exercise.name not in SAME_ANSWERS:
+        assert any(value.shape != due.shape or not case.same(value, due) for other in others
+                   for case, value, due in zip(exercise.cases, other, exercise.expected))
+
+
+def varying(parameters):
+    return [parameter for parameter in parameters if parameter.values[0].name not in SAME_ANSWERS]
+
+
+@pytest.mark.parametrize(("exercise", "answer"), varying(ANSWERS))
+def test_right_answers_pass_in_another_variant(exercise, answer):
+    assert variant(exercise, 1).grade(answer).passed, variant(exercise, 1).grade(answer)
+
+
+@pytest.mark.parametrize(("exercise", "mistake"), varying(MISTAKES))
+def test_no_mistake_passes_in_another_variant(exercise, mistake):
+    verdict = variant(exercise, 1).grade(mistake.function)
+    assert verdict.status == "not yet" and verdict.message
+
+
+@every
+def test_answers_can_be_judged_elsewhere(exercise):
+    for function in (exercise.reference, exercise.mistakes[0].function, lambda *arguments: 1 / 0, 5):
+        answers = Answers.from_json(exercise.answers(function).to_json())
+        assert exercise.judge(answers) == exercise.grade(function)
+
+
+@pytest.mark.parametrize("text", [
+    "", "[]", "{}", "null", '{"values": [], "problem": null}', '{"values": 3, "problem": null, "printed": ""}',
+    '{"values": [{"shape": [2], "float64": ""}], "problem": null, "printed": ""}',
+    '{"values": [{"shape": [-1], "float64": "AAAAAAAA8D8="}], "problem": null, "printed": ""}',
+    '{"values": [{"shape": [1], "float64": "AAAA8D8"}], "problem": null, "printed": ""}',
+    '{"values": [{"shape": [1], "float64": "!"}], "problem": null, "printed": ""}',
+    '{"values": [], "problem": ["passed", "passed", "Right on all 9 inputs."], "printed": ""}',
+    '{"values": [["passed", "passed", ""]], "problem": null, "printed": ""}', "[" * 100_000,
+])
+def test_what_is_no_answer_is_refused(text):
+    with pytest.raises(ValueError):
+        Answers.from_json(text)
+
+
+def test_answers_to_some_inputs_only_are_not_judged():
+    answers = mask.answers(mask.reference)
+    assert mask.judge(answers).passed
+    with pytest.raises(ValueError, match="14 answers came to 15 inputs"):
+        mask.judge(Answers(answers.values[1:]))
+
+
 # What readers hand in
 
 def pass_(kernel_size, kind):
@@ -564,7 +631,7 @@ def test_another_answer_the_second_time():
 
 
 def test_one_buffer_for_all_answers_is_fine():
-    buffer = torch.zeros(13, 13)
+    buffer = torch.zeros(25, 25)
 
     def reused(kernel_size, kind):
         buffer[:kernel_size, :kernel_size] = mask.reference(kernel_size, kind)

@@ -13,6 +13,7 @@ import pytest
 import yaml
 from nbformat.v4 import new_code_cell, new_notebook
 
+from gencourse.claims import CLAIMS
 from gencourse.execute import NOTEBOOKS
 from gencourse.exercises.answers import is_stub
 from gencourse.notebook import KERNELSPEC, checks, is_readable, plain_python
@@ -21,7 +22,8 @@ ROOT = Path(__file__).resolve().parents[1]
 PACKAGE = ROOT / "gencourse"
 PYPROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
 TOP = {
-    "README.md", "LICENSE", "Makefile", "environment.yml", "pyproject.toml", "constraints.txt",
+    "README.md", "CONTRIBUTING.md", "CITATION.cff", "LICENSE", "LICENSE-TEXT",
+    "Makefile", "environment.yml", "pyproject.toml", "constraints.txt",
     ".gitignore", ".gitattributes", ".ci",
     "notebooks", "gencourse", "data", "tests", "benchmarks", "docs",
 }
@@ -90,6 +92,8 @@ def broken_rule(place, name, in_a_function):
         return "it knows no model"
     if top == "ipywidgets" and place != "widgets.py":
         return "only widgets.py imports it"
+    if top in ("nbgrader", "nbconvert", "nbclient") and place != "grading/autograde.py" and not in_a_function:
+        return "only grading/autograde.py imports it"
     if top in ("dask", "distributed", "joblib") and not (place == "study.py" and in_a_function):
         return "only study.py imports it, inside the function that needs it"
     if top == "notebooks":
@@ -128,6 +132,7 @@ def test_nothing_imports_what_it_must_not():
         ("metrics.py", "import gencourse.models.pixelcnn"),
         ("plots.py", "from . import models"),
         ("plots.py", "import ipywidgets as widgets"),
+        ("grading/export.py", "from nbgrader.api import Gradebook"),
         ("study.py", "import dask"),
         ("study.py", "import joblib"),
         ("train.py", "def load():\n    import joblib"),
@@ -171,6 +176,29 @@ def test_the_top_level_holds_what_it_should():
     if listed.returncode:
         pytest.skip("this is no git repository")
     assert {line.strip('"').split("/")[0] for line in listed.stdout.splitlines()} - TOP == set()
+
+
+def test_licences_and_citation_say_the_same_everywhere():
+    project, cited = PYPROJECT["project"], yaml.safe_load((ROOT / "CITATION.cff").read_text(encoding="utf-8"))
+    assert project["license"] == " AND ".join(cited["license"]) == "MIT AND CC-BY-4.0"
+    assert project["version"] == str(cited["version"])
+    assert project["authors"] == cited["authors"]
+    texts = {name: (ROOT / name).read_text(encoding="utf-8") for name in [*project["license-files"], "README.md"]}
+    assert texts["LICENSE"].startswith("MIT License") and "CC BY 4.0" in texts["LICENSE-TEXT"]
+    for text in texts.values():
+        assert cited["authors"][0]["name"] in text
+    assert cited["title"] in texts["LICENSE-TEXT"] and texts["README.md"].startswith(f"# {cited['title']}\n")
+
+
+LINK = re.compile(r"!?\[[^\]]*\]\(([^)\s#]+)[^)]*\)")
+
+
+@pytest.mark.parametrize("name", ["README.md", "CONTRIBUTING.md", "data/README.md", "benchmarks/README.md"])
+def test_every_link_to_a_file_leads_to_one(name):
+    path = ROOT / name
+    planned = {f"notebooks/{claim.notebook}.ipynb" for claim in CLAIMS.values()}  # they may be still to come
+    targets = {target for target in LINK.findall(path.read_text(encoding="utf-8")) if "://" not in target}
+    assert [target for target in targets - planned if not (path.parent / target).exists()] == []
 
 
 def test_conda_users_get_the_same_environment():

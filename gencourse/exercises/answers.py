@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import base64
 import dis
 import inspect
+import json
 import linecache
 import math
 import numbers
 import traceback
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 
@@ -16,13 +19,62 @@ import numpy as np
 import torch
 from torch import Tensor
 
-LARGEST = 10_000_000                            # numbers in an answer; no exercise needs a thousandth of them
+LARGEST = 1_000_000                             # numbers in an answer; no exercise needs a hundredth of them
+STATUSES = "not yet", "not attempted", "raised an error"        # of what did not pass
 
 
 class Problem(NamedTuple):
     status: str
     diagnosis: str
     message: str
+
+
+@dataclass(frozen=True)
+class Answers:
+    """What a function made of the inputs of an exercise: for each a value (a tensor of float64) or a problem.
+
+    Where `problem` is set, there is nothing to compare. `printed`: the beginning of what the function printed.
+    """
+
+    values: tuple[Tensor | Problem, ...]
+    problem: Problem | None = None
+    printed: str = ""
+
+    def to_json(self) -> str:
+        """As text that another process can judge."""
+        values = [list(value) if isinstance(value, Problem) else
+                  {"shape": list(value.shape),
+                   "float64": base64.b64encode(value.cpu().contiguous().numpy().astype("<f8").tobytes()).decode()}
+                  for value in self.values]
+        return json.dumps({"values": values, "problem": self.problem, "printed": self.printed})
+
+    @classmethod
+    def from_json(cls, text: str) -> Answers:
+        """Read what may come from a process that is not to be trusted: numbers and words, and nothing that is run.
+
+        Raises ValueError for anything that `to_json` does not write.
+        """
+        try:
+            read = json.loads(text)
+            return cls(tuple(_problem(value) if isinstance(value, list) else _tensor(value)
+                             for value in read["values"]),
+                       None if read["problem"] is None else _problem(read["problem"]), str(read["printed"]))
+        except (AttributeError, KeyError, TypeError, RecursionError) as error:
+            raise ValueError(f"these are no answers: {type(error).__name__}: {error}") from None
+
+
+def _problem(read: list) -> Problem:
+    status, diagnosis, message = read
+    if status not in STATUSES:
+        raise ValueError(f"these are no answers: the status {status!r:.40} is none of {', '.join(STATUSES)}")
+    return Problem(status, str(diagnosis), str(message))
+
+
+def _tensor(read: dict) -> Tensor:
+    numbers = np.frombuffer(base64.b64decode(read["float64"], validate=True), "<f8").astype(np.float64)
+    if not all(isinstance(length, int) and length >= 0 for length in read["shape"]):
+        raise ValueError(f"these are no answers: a shape is {read['shape']!r:.40}")
+    return torch.from_numpy(numbers.reshape(read["shape"]))
 
 
 class Unusable(Exception):

@@ -11,11 +11,11 @@ import torch
 from torch import Tensor
 
 from .answers import as_numbers
-from .core import Case, exercise
+from .core import Case, exercise, seeded, some
 
 
 def _bits(n: int) -> Tensor:
-    return torch.randint(0, 2, (n,), generator=torch.Generator().manual_seed(n))
+    return torch.randint(0, 2, (n,), generator=seeded(n))
 
 
 _WEIGHTS = torch.frac(0.37 * torch.arange(1, 3000, dtype=torch.float64) ** 1.5) + 0.1
@@ -151,7 +151,7 @@ def _(results):
         "Start from `torch.zeros(kernel_size, kernel_size)` and let `c = kernel_size // 2`. Two assignments "
         "with slices, `mask[:c]` and `mask[c, :c]`, and one more for type B.",
     ),
-    cases=tuple(Case(size, kind) for size in (3, 5, 7, 1, 9, 13) for kind in "AB"),
+    cases=tuple(Case(size, kind) for size in (3, 5, 7, 1, 9, 13, 2 * some(7, 12, seed=1) + 1) for kind in "AB"),
 )
 def causal_mask(kernel_size: int, kind: str) -> Tensor:
     """The mask of an autoregressive convolution: 1 where the kernel may look, else 0.
@@ -275,6 +275,7 @@ def _(results):
         Case(2, [1, 2, 4, 8]), Case(2, [1, 1, 1, 1, 1]), Case(3, [1, 2, 4]), Case(3, [1, 3, 9, 27]),
         Case(5, [2]), Case(2, [1]), Case(2, []), Case(1, [1, 2, 4]), Case(4, [5, 1, 7]),
         Case(2, [1, 2, 4, 8, 1, 2, 4, 8]), Case(7, [3, 3]), Case(2, [512, 2, 17]),
+        Case(some(3, 9, seed=2), [some(1, 40, seed=seed) for seed in (3, 4, 5, 6)]),
     ),
 )
 def receptive_field(kernel_size: int, dilations: list) -> int:
@@ -370,7 +371,7 @@ def _(results):
         Case(100.0, 784), Case(math.log(2), 1), Case(1.0, 1), Case(543.4, 784), Case(2500.0, 3072),
         Case(80, 784), Case(torch.tensor([81.3, 206.0, 95.5]), 784),
         Case(torch.tensor([[3.5, 0.2], [11.0, 7.0]]), 9),
-        Case(torch.tensor(44361.4), 8000),
+        Case(torch.tensor(44361.4), 8000), Case(some(100, 9000, seed=1) / 10, some(20, 4000, seed=2)),
     ),
 )
 def bits_per_dimension(nats, n_dimensions: int):
@@ -435,7 +436,7 @@ bits_per_dimension.mistake(
 # 5
 
 def _images(*shape: int) -> Tensor:
-    return torch.randn(*shape, generator=torch.Generator().manual_seed(sum(shape)))
+    return torch.randn(*shape, generator=seeded(sum(shape)))
 
 
 @exercise(
@@ -781,8 +782,7 @@ def _(results):
 
 def _sound(n: int, levels: int) -> Tensor:
     """Samples in [-1, 1], loud and soft, none of them near the border between two levels."""
-    generator = torch.Generator().manual_seed(n)
-    x = (torch.rand(4 * n, generator=generator) * 2 - 1) ** 3
+    x = (torch.rand(4 * n, generator=seeded(n)) * 2 - 1) ** 3
     level = (torch.sign(x) * torch.log1p((levels - 1) * x.abs()) / math.log(levels) + 1) / 2 * (levels - 1)
     return x[(level.frac() - 0.5).abs() > 0.02][:n]
 
@@ -924,6 +924,7 @@ def _(results):
         Case(torch.tensor([0, 255])), Case(torch.arange(256)),
         Case(torch.tensor([[3, 100, 128], [127, 200, 254]])),
         Case(torch.arange(16), 16), Case(torch.tensor([0, 15]), 16), Case(torch.arange(0, 1000, 7), 1000),
+        Case(torch.randint(0, 256, (20,), generator=seeded(20))),
     ),
 )
 def mu_law_decode(indices: Tensor, levels: int = 256) -> Tensor:
@@ -1017,7 +1018,8 @@ def _(results):
         (16, 2), (17, 2), (2, 2), (3, 2), (4, 2), (5, 2), (1000, 2), (1024, 2), (1025, 2), (1, 2),
         (3, 3), (4, 3), (7, 3), (8, 3), (200, 3), (63, 3), (64, 3),
         (46, 4), (47, 4), (4, 4), (61, 5), (62, 5), (3, 5),
-        (8000, 2), (8000, 7))) + (Case(4), Case(300)),
+        (8000, 2), (8000, 7), (some(30, 2000, seed=7), 2), (some(30, 2000, seed=8), some(3, 9, seed=9))))
+    + (Case(4), Case(300)),
 )
 def dilations_for_context(context: int, kernel_size: int = 2) -> list:
     """The dilations 1, 2, 4, … of the smallest causal stack that sees `context` samples.

@@ -11,22 +11,50 @@ from __future__ import annotations
 
 import ast
 import copy
+import importlib.util
 import inspect
 import math
 import textwrap
 from collections.abc import Callable, Sequence
+from contextvars import ContextVar
 from dataclasses import dataclass
 from functools import cached_property
+from types import ModuleType
 
 import torch
 from torch import Tensor
 
-from .answers import Problem, Unusable, as_numbers, describe_error, is_stub, shape_of
+from gencourse import passed
+
+from .answers import Answers, Problem, Unusable, as_numbers, describe_error, is_stub, shape_of
 from .general import in_general
 from .sandbox import Stopped, run_limited, untouched
 from .verdict import Listing, Page, Verdict, show
 
 GOES_ON = "The notebook goes on with the reference."
+_VARIANT = ContextVar("variant", default=0)
+
+
+def seeded(seed: int) -> torch.Generator:
+    """The generator that random inputs of cases are drawn from: the same every time, but another in each variant."""
+    return torch.Generator().manual_seed(1_000_003 * _VARIANT.get() + seed)
+
+
+def some(low: int, high: int, *, seed: int) -> int:
+    """An integer from low to high, both included, drawn from `seeded(seed)`."""
+    return torch.randint(low, high + 1, (), generator=seeded(seed)).item()
+
+
+def varied(module: ModuleType, variant: int) -> ModuleType:
+    """A copy of a module of exercises, with other random inputs in their cases. Variant 0 has those of the module."""
+    spec = importlib.util.find_spec(module.__name__)
+    other = importlib.util.module_from_spec(spec)
+    token = _VARIANT.set(variant)
+    try:
+        spec.loader.exec_module(other)
+    finally:
+        _VARIANT.reset(token)
+    return other
 
 
 class Case:
@@ -43,7 +71,7 @@ class Case:
 
     def run(self, fn: Callable) -> Tensor:
         arguments = copy.deepcopy(self.arguments)
-        return self.observe(fn, *arguments) if self.observe else as_numbers(fn(*arguments))
+        return self.observe(fn, *arguments).double() if self.observe else as_numbers(fn(*arguments))
 
     def same(self, a: Tensor, b: Tensor) -> bool:
         return a.shape == b.shape and torch.allclose(a, b, rtol=self.rtol, atol=self.atol, equal_nan=True)
@@ -63,10 +91,10 @@ class Result:
     def right(self) -> bool:
         return self.value is not None and self.case.same(self.value, self.expected)
 
-    def like(self, other: Result) -> bool:
-        if self.value is None or other.value is None:
-            return self.value is other.value and self.problem.diagnosis == other.problem.diagnosis
-        return self.case.same(self.value, other.value)
+    def like(self, other: Tensor | Problem) -> bool:
+        if self.value is None or isinstance(other, Problem):
+            return self.value is None and isinstance(other, Problem) and self.problem.diagnosis == other.diagnosis
+        return self.case.same(self.value, other)
 
 
 @dataclass(frozen=True)
@@ -98,7 +126,7 @@ class Exercise:
         self.minutes, self.difficulty, self.hints, self.cases = minutes, difficulty, hints, cases
         self.mistakes: list[Mistake] = []
         self.symptoms: list[Symptom] = []
-        self._of_mistakes: dict[tuple[str, int], Result] = {}                  # filled as they are needed
+        self._of_mistakes: dict[tuple[str, int], Tensor | Problem] = {}        # filled as they are needed
         self._hints_given = 0
 
     # what the reader calls
@@ -107,6 +135,8 @@ class Exercise:
         """Show the verdict; return `fn` if it passed, else the reference."""
         verdict = self.grade(fn, seconds)
         after = "" if verdict.passed else GOES_ON
+        if verdict.passed and fn is not self.reference:
+            after = passed.note(self.key)
         if verdict.status in ("not yet", "raised an error"):
             after += f" Stuck? `exercises.{self.name}.hint()`"
         if fn is self.reference:
@@ -116,12 +146,25 @@ class Exercise:
 
     def grade(self, fn: Callable, seconds: float = 10.0) -> Verdict:
         """The verdict alone. The reader's function has `seconds` for all inputs together."""
-        if (verdict := self._before_running(fn)) is not None:
-            return verdict
+        return self.judge(self.answers(fn, seconds))
+
+    def answers(self, fn: Callable, seconds: float = 10.0) -> Answers:
+        """What the reader's function makes of the inputs, not yet judged."""
+        if (problem := self._before_running(fn)) is not None:
+            return Answers((), problem)
         with untouched(), torch.device("cpu"):
-            results, stopped_at, printed = self._run(fn, seconds)
-            status, diagnosis, message = stopped_at or self._judge(results)
-        return Verdict(self.name, status, diagnosis, message, printed)
+            return self._run(fn, seconds)
+
+    def judge(self, answers: Answers) -> Verdict:
+        """The verdict on answers, which may come from another process."""
+        cases = [*self.cases, self.cases[0]]    # the first once more: is the answer the same?
+        if answers.problem is None and len(answers.values) != len(cases):
+            raise ValueError(f"{self.name}: {len(answers.values)} answers came to {len(cases)} inputs")
+        with untouched(), torch.device("cpu"):
+            problem = answers.problem or self._judge([
+                Result(case, self._label(case), expected, *((None, value) if isinstance(value, Problem) else (value,)))
+                for case, expected, value in zip(cases, [*self.expected, self.expected[0]], answers.values)])
+        return Verdict(self.name, *problem, answers.printed)
 
     def hint(self) -> None:
         """Show the next hint."""
@@ -138,6 +181,11 @@ class Exercise:
         show(Listing(f"{self.name}: one way to do it", self.solution_source))
 
     # what an exercise says of itself
+
+    @property
+    def key(self) -> str:
+        """Its module and name, such as "vae.elbo"."""
+        return f"{self.reference.__module__.rpartition('.')[2]}.{self.name}"
 
     @property
     def statement(self) -> str:
@@ -189,13 +237,13 @@ class Exercise:
 
     # how an answer is judged
 
-    def _before_running(self, fn) -> Verdict | None:
+    def _before_running(self, fn) -> Problem | None:
         parameters = inspect.signature(self.reference)
         if not callable(fn):
-            return Verdict(self.name, "not yet", "not a function", f"This is no function but {shape_of(fn)}: "
+            return Problem("not yet", "not a function", f"This is no function but {shape_of(fn)}: "
                            f"hand over the function itself, without calling it: `check({self.name})`.")
         if is_stub(fn):
-            return Verdict(self.name, "not attempted", "not attempted",
+            return Problem("not attempted", "not attempted",
                            "Write your code where the `...` stands, and run the cell again.")
         try:
             theirs = inspect.signature(fn)
@@ -206,38 +254,36 @@ class Exercise:
                 theirs.bind(*(case.arguments if case.observe is None else parameters.parameters))
             except TypeError:
                 due = ", ".join(str(p.replace(annotation=p.empty)) for p in parameters.parameters.values())
-                return Verdict(self.name, "not yet", "wrong parameters",
+                return Problem("not yet", "wrong parameters",
                                f"The exercise is called as `{self.name}({due})`, yours takes `{theirs}`.")
         return None
 
-    def _try(self, fn: Callable, case: Case, expected: Tensor, label: str = "") -> Result:
+    def _try(self, fn: Callable, case: Case) -> Tensor | Problem:
         try:
-            return Result(case, label, expected, value=case.run(fn))
+            return case.run(fn)
         except Stopped:
             raise
         except Unusable as unusable:
-            return Result(case, label, expected, problem=unusable.problem)
+            return unusable.problem
         except BaseException as error:          # SystemExit too: `exit()`
-            return Result(case, label, expected, problem=describe_error(error, fn))
+            return describe_error(error, fn)
 
-    def _run(self, fn: Callable, seconds: float) -> tuple[list[Result], Problem | None, str]:
-        cases = [*self.cases, self.cases[0]]    # the first once more: is the answer the same?
-        labels = [self._label(case) for case in cases]
-        expected = [*self._expected, self._expected[0]]
-        results: list[Result] = []
+    def _run(self, fn: Callable, seconds: float) -> Answers:
+        cases = [*self.cases, self.cases[0]]
+        values: list[Tensor | Problem] = []
 
         def work() -> None:
-            for case, value, label in zip(cases, expected, labels):
-                results.append(self._try(fn, case, value, label))
+            for case in cases:
+                values.append(self._try(fn, case))
 
         finished, printed = run_limited(work, seconds)
-        n_done = len(results)
-        if finished and n_done == len(cases):
-            return results, None, printed
-        before = f" {n_done} of {len(cases)} inputs were done before." if n_done else ""
-        label = labels[min(n_done, len(cases) - 1)]
+        done = tuple(values)
+        if finished and len(done) == len(cases):
+            return Answers(done, None, printed)
+        before = f" {len(done)} of {len(cases)} inputs were done before." if done else ""
+        label = self._label(cases[min(len(done), len(cases) - 1)])
         message = f"Stopped after {seconds:g} s: does your loop end? The input was {label}.{before}"
-        return results, Problem("not yet", "does not end", message), printed
+        return Answers((), Problem("not yet", "does not end", message), printed)
 
     def _judge(self, results: list[Result]) -> Problem:
         *results, again = results
@@ -269,13 +315,14 @@ class Exercise:
         return in_general(results, wrong)
 
     @cached_property
-    def _expected(self) -> list[Tensor]:
+    def expected(self) -> list[Tensor]:
+        """What the reference makes of each input."""
         return [case.run(self.reference) for case in self.cases]
 
     def _behaves_like(self, results: list[Result], mistake: Mistake) -> bool:
         for i, result in enumerate(results):
             if (mistake.name, i) not in self._of_mistakes:
-                self._of_mistakes[mistake.name, i] = self._try(mistake.function, result.case, result.expected)
+                self._of_mistakes[mistake.name, i] = self._try(mistake.function, result.case)
             if not result.like(self._of_mistakes[mistake.name, i]):
                 return False
         return True

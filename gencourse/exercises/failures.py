@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from .answers import Unusable, as_numbers, shape_of
-from .core import Case, exercise
+from .core import Case, exercise, seeded, some
 from .gan import _Network, _others_right, _proportional
 from .vae import _cut, _is_slope, _normal, _right_on, _slopes, _usable
 
@@ -22,7 +22,7 @@ from .vae import _cut, _is_slope, _normal, _right_on, _slopes, _usable
 def _labels(*counts: int) -> Tensor:
     """So many samples of each class, in an order of no meaning."""
     labels = torch.arange(len(counts)).repeat_interleave(torch.tensor(counts))
-    return labels[torch.randperm(len(labels), generator=torch.Generator().manual_seed(len(labels)))]
+    return labels[torch.randperm(len(labels), generator=seeded(len(labels)))]
 
 
 @exercise(
@@ -46,6 +46,7 @@ def _labels(*counts: int) -> Tensor:
         Case(_labels(*[7, 9, 8, 11, 12, 10, 9, 8, 13, 13]), 10, label="10 classes, 100 samples"),
         Case(_labels(1, 2), 2, label="3 samples"),
         Case(_labels(5, 0, 3, 1), 1000, label="4 classes of 1,000"),
+        Case(_labels(*(some(1, 30, seed=seed) for seed in range(7))), 7, label="7 classes"),
     ),
 )
 def collapse_score(labels: Tensor, n_classes: int) -> float:
@@ -529,7 +530,7 @@ def _judge_of(n: int, seed: int, size: float = 1.0):
 
 
 def _images(*shape: int, seed: int) -> Tensor:
-    return torch.rand(shape, generator=torch.Generator().manual_seed(seed), device="cpu", dtype=torch.float32)
+    return torch.rand(shape, generator=seeded(seed), device="cpu", dtype=torch.float32)
 
 
 @exercise(
@@ -776,6 +777,8 @@ def _spectrum(fn, gamma):
         Case(1.25, observe=_spectrum, atol=1e-4, label="`gamma = 1.25`"),
         Case(2.0, observe=_spectrum, atol=1e-4, label="`gamma = 2`"),
         Case(10.0, observe=_spectrum, atol=1e-4, label="`gamma = 10`"),
+        Case(some(10, 90, seed=1) / 100, observe=_spectrum, atol=1e-4, label="a `gamma` below 1"),
+        Case(some(110, 500, seed=2) / 100, observe=_spectrum, atol=1e-4, label="a `gamma` above 1"),
     ),
 )
 def dirac_eigenvalues(gamma: float) -> Tensor:
@@ -939,6 +942,7 @@ def _points(*places: float) -> Tensor:
              label="pairs 0.1 to 1 apart, threshold 0.75"),
         Case(_normal(8, 4, seed=91)[[0, 1, 2, 3, 4, 5, 6, 7, 2, 5, 0, 2]], 1e-3, label="12 samples of 4 numbers"),
         Case(_points(2, 2), 0.1, label="two samples, alike"),
+        Case(_points(*(some(0, 9, seed=seed) for seed in range(12))), 0.5, label="12 samples on 10 places"),
     ),
 )
 def birthday_support(samples: Tensor, threshold: float) -> float:

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from .answers import Unusable, as_numbers
-from .core import Case, exercise
+from .core import Case, exercise, some
 from .gmm import _chance
 from .vae import _answer_to, _by, _cut, _is_slope, _normal, _right_on, _slopes, _usable
 
@@ -63,7 +63,7 @@ def _also_by_sigmoid(which, *names: str) -> None:
             @which.symptom(mistake.name)
             def _(results, wrong=mistake.function):
                 moderate = [r for r in results if not (r.case.label or "").startswith(_CERTAIN)]
-                return bool(moderate) and all(r.like(which._try(wrong, r.case, r.expected)) for r in moderate)
+                return bool(moderate) and all(r.like(which._try(wrong, r.case)) for r in moderate)
 
 
 _LOST = (
@@ -1531,6 +1531,9 @@ def _around(centres: Tensor, modes: list[int], radii: list[float], sigma: float,
              _normal(3, 3, seed=115), 0.1, label="three dimensions"),
         Case(_around(_RING, [4] * 30, [0.1 * i for i in range(30)], 0.01, seed=117), _RING, 0.01,
              label="all samples on one mode"),
+        Case(_around(_GRID, [some(0, 24, seed=seed) for seed in range(20)],
+                     [some(0, 24, seed=seed) / 5 + 0.1 for seed in range(20, 40)], 0.05, seed=118), _GRID, 0.05,
+             label="20 samples on a grid"),
     ),
 )
 def mode_count(samples: Tensor, centres: Tensor, sigma: float) -> tuple[int, float]:

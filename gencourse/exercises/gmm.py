@@ -11,11 +11,11 @@ import torch
 from torch import Tensor
 
 from .answers import Unusable, as_numbers, shape_of
-from .core import Case, exercise
+from .core import Case, exercise, seeded, some
 
 
 def _normal(seed: int, *shape: int) -> Tensor:
-    return torch.randn(*shape, generator=torch.Generator().manual_seed(seed))
+    return torch.randn(*shape, generator=seeded(seed))
 
 
 def _log_weights(*weights: float) -> Tensor:
@@ -1074,7 +1074,8 @@ for _which, _message in (
     cases=tuple(Case(*arguments, atol=1e-3, rtol=1e-6) for arguments in (
         (-120.0, 1, 1, 50), (-80.0, 1, 1, 50), (-120.0, 1, 1, 500), (-1000.0, 3, 2, 400), (-950.5, 3, 2, 400),
         (-1000.0, 3, 2, 4000), (-1000.0, 3, 5, 400), (-1000.0, 7, 2, 400), (-1000.0, 1, 6, 300),
-        (2500.0, 4, 3, 1000), (-5.0, 2, 2, 1), (torch.tensor(-181000.0), 10, 50, 60000))),
+        (2500.0, 4, 3, 1000), (-5.0, 2, 2, 1), (torch.tensor(-181000.0), 10, 50, 60000),
+        (-float(some(100, 5000, seed=1)), some(2, 12, seed=2), some(2, 12, seed=3), some(50, 9000, seed=4)))),
 )
 def bic(log_likelihood: float, n_components: int, n_features: int,
         n_examples: int) -> float:
@@ -1237,7 +1238,7 @@ _SPOTS = torch.tensor([[0.0, 0.0], [4.0, 0.0], [5.0, 0.0], [0.0, 9.0], [9.0, 9.0
 def _crowd(places: Tensor, counts: tuple) -> Tensor:
     """Points that stand on few places, so many on each, in no order."""
     x = places.repeat_interleave(torch.tensor(counts), 0)
-    return x[torch.randperm(len(x), generator=torch.Generator().manual_seed(len(x)))]
+    return x[torch.randperm(len(x), generator=seeded(len(x)))]
 
 
 def _centres(fn, x, n_components, generator, n_calls=1) -> Tensor:

@@ -7,11 +7,11 @@ import math
 import torch
 from torch import Tensor
 
-from .core import Case, exercise
+from .core import Case, exercise, seeded, some
 
 
 def _flips(n: int, heads: int) -> Tensor:
-    order = torch.randperm(n, generator=torch.Generator().manual_seed(n))
+    order = torch.randperm(n, generator=seeded(n))
     return (order < heads).long()
 
 
@@ -33,6 +33,7 @@ def _flips(n: int, heads: int) -> Tensor:
         Case(torch.ones(6, dtype=torch.int64), 0.9),
         Case(torch.zeros(7, dtype=torch.int64), 0.25),
         Case(_flips(40, 11), 0.07),
+        Case(_flips(90, some(20, 70, seed=1)), some(10, 90, seed=2) / 100),
         Case(_flips(5000, 1600), 0.3, label="5,000 flips, `p = 0.3`"),
     ),
 )

@@ -12,11 +12,11 @@ import torch
 from torch import Tensor
 
 from .answers import Unusable, as_numbers
-from .core import Case, exercise
+from .core import Case, exercise, seeded, some
 
 
 def _normal(*shape: int, seed: int, scale: float = 1.0) -> Tensor:
-    return scale * torch.randn(shape, generator=torch.Generator().manual_seed(seed), device="cpu")
+    return scale * torch.randn(shape, generator=seeded(seed), device="cpu")
 
 
 def _slopes(fn, *arguments, of):
@@ -1363,6 +1363,7 @@ def _units(n: int, variances, offsets, seed: int) -> Tensor:
         Case(_units(50, [0.0, 0.001, 0.0001], [0.0, 0.4, -0.4], seed=115), label="a code that has collapsed"),
         Case(_units(40, [0.5, 0.3, 4.0], [0.0, 0.0, 0.0], seed=116), label="a code that is all alive"),
         Case(_units(1000, [3.0, 0.0, 0.05, 0.003], [0.0, 0.0, -0.5, 0.05], seed=117)),
+        Case(_units(60, [(0.002, 0.2)[some(0, 1, seed=seed)] for seed in range(20)], [0.3] * 20, seed=118)),
     ),
 )
 def active_units(means: Tensor, threshold: float = 0.01) -> Tensor:

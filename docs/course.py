@@ -1,0 +1,157 @@
+"""What the committed notebooks say: their claims with what was measured, exercises, sections, papers.
+
+Everything that the book and the slides list is read here, from the notebooks' own cells and stored outputs.
+"""
+
+import importlib
+import re
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+
+import nbformat
+
+from gencourse.notebook import checks
+
+ROOT = Path(__file__).resolve().parents[1]
+NOTEBOOKS = ROOT / "notebooks"
+
+
+@dataclass(frozen=True)
+class Exercise:
+    """An exercise where it stands: id of its cell, the heading above it, and the exercise itself."""
+
+    cell: str
+    title: str
+    exercise: object
+
+
+@dataclass(frozen=True)
+class Paper:
+    """One citation: `text` names authors, title and arXiv number or year, `remark` says what for (or is empty)."""
+
+    text: str
+    remark: str
+
+    @property
+    def key(self):
+        """What two citations of one paper share: the arXiv number, or else the letters of the title."""
+        number = re.search(r"arXiv:([\d.]+\d)", self.text)
+        title = re.search(r"\*(.+?)\*", self.text)
+        return number[1] if number else re.sub(r"\W", "", (title or [self.text] * 2)[1].lower())
+
+
+@dataclass(frozen=True)
+class Section:
+    """A `##` section: its title as it stands (Markdown), and its number in the notebook or None."""
+
+    title: str
+    number: int | None
+
+
+@dataclass
+class Notebook:
+    """A notebook of the course by its path, read once."""
+
+    path: Path
+    node: nbformat.NotebookNode = field(init=False, repr=False)
+
+    def __post_init__(self):
+        self.node = nbformat.read(self.path, as_version=4)
+
+    @property
+    def name(self):
+        """Such as 03_vae."""
+        return self.path.stem
+
+    @cached_property
+    def title(self):
+        """The text of the first heading."""
+        return re.search(r"^# (.+)$", self._markdown, re.MULTILINE)[1].strip()
+
+    @cached_property
+    def question(self):
+        """The question that the notebook opens with, in bold under its title."""
+        return re.search(r"^\*\*(.+?)\*\*$", self._markdown, re.MULTILINE | re.DOTALL)[1].replace("\n", " ")
+
+    @cached_property
+    def minutes(self):
+        """The stated length: the first number of minutes after **Time.**"""
+        stated = re.search(r"^\*\*Time\.\*\*\D*?(\d+) minutes", self._markdown, re.MULTILINE)
+        if not stated:
+            raise ValueError(f"{self.path.name} states no length; expected a line such as **Time.** 60 minutes of …")
+        return int(stated[1])
+
+    @cached_property
+    def sections(self):
+        """Its `##` sections in order."""
+        found = []
+        for cell in self.node.cells:
+            if cell.cell_type == "markdown":
+                for title in re.findall(r"^## (.+)$", cell.source, re.MULTILINE):
+                    number = re.match(r"(\d+)\. ", title)
+                    found.append(Section(title.strip(), int(number[1]) if number else None))
+        return found
+
+    @cached_property
+    def measured(self):
+        """{claim id: (cell id, whether it held, what was measured)}, from the stored outputs."""
+        found = {}
+        for cell in self.node.cells:
+            for output in cell.get("outputs", []):
+                text = "".join(output.get("data", {}).get("text/plain", ""))
+                shown = re.match(r"([✓✗])\D*? ([A-Z]{2}\d+)  .*?^  Measured: (.+)", text, re.MULTILINE | re.DOTALL)
+                if shown:
+                    found[shown[2]] = (cell.id, shown[1] == "✓", shown[3].strip())
+        return found
+
+    @cached_property
+    def exercises(self):
+        """Its exercises in order, each with the heading above it."""
+        found, modules, heading = [], {}, ""
+        for cell in self.node.cells:
+            if cell.cell_type == "markdown":
+                for line in re.findall(r"^#{2,4} (.+)$", cell.source, re.MULTILINE):
+                    heading = line.strip()
+                continue
+            for module, name in re.findall(r"from gencourse\.exercises import (\w+) as (\w+)", cell.source):
+                modules[name] = importlib.import_module(f"gencourse.exercises.{module}")
+            if "exercise" in cell.metadata.get("tags", []):
+                for module, name, _, _ in checks(cell.source, modules):
+                    found.append(Exercise(cell.id, heading, getattr(modules[module], name)))
+        return found
+
+    @cached_property
+    def papers(self):
+        """What its section Papers (or Reading) cites, in order."""
+        found = []
+        section = re.search(r"^## (?:Papers|Reading)\n(.+?)(?=^## |\Z)", self._markdown, re.MULTILINE | re.DOTALL)
+        for item in re.findall(r"^- (.+?)(?=^- |^\n|\Z)", section[1] if section else "", re.MULTILINE | re.DOTALL):
+            found += citations(" ".join(item.split()))
+        return found
+
+    @property
+    def _markdown(self):
+        return "\n\n".join(cell.source for cell in self.node.cells if cell.cell_type == "markdown")
+
+
+def citations(item):
+    """The citations in one line of a list of papers.
+
+    One ends with an arXiv number or a year, then perhaps a remark; the next begins after a full stop, a semicolon or
+    an "and".
+    """
+    mark = r"(?:arXiv:\d{4}\.\d{4,5}|\(\d{4}\))"
+    begins = rf"(?=(?:van (?:de[nr] )?)?[A-ZÀ-Ž][^.;]*?(?:al\.[^.;]*?)?{mark})"
+    parts = re.split(rf"(?:(?<=[.;]) |(?<=\d), and ){begins}", item)
+    found = []
+    for part in parts:
+        cited = re.match(rf"(.+?{mark})(.*)$", part)
+        text, rest = (cited[1], cited[2]) if cited else (part, "")
+        found.append(Paper(text.strip(" .;"), rest.strip(" .;:,")))
+    return found
+
+
+def notebooks():
+    """All notebooks of the course, in order."""
+    return [Notebook(path) for path in sorted(NOTEBOOKS.glob("*.ipynb"))]
