@@ -6,6 +6,7 @@ goes wrong on the way, an answer that does not arrive earns nothing.
 """
 
 import ast
+import math
 import os
 import re
 import tempfile
@@ -108,7 +109,7 @@ class Examine(Execute):
         NotebookClient.__init__(self, nb)
         self.resources, self.kernel_manager_class = resources, Bounded
         self._end, self._over = time.monotonic() + self.seconds, {}
-        self.timeout_func = lambda cell: max(1, min(self.timeout, round(self._end - time.monotonic())))
+        self.timeout_func = lambda cell: max(1, min(self.timeout, math.ceil(self._end - time.monotonic())))
         with tempfile.TemporaryDirectory(prefix="kernel") as self._folder:
             while not self._run():
                 pass
