@@ -40,8 +40,8 @@ class History:
         interrupted: True if steps are left to do; give the History back as `resume` to do them.
     """
 
-    loss: list[float] = field(default_factory=list)
-    measured: list[tuple[int, float]] = field(default_factory=list)
+    loss: list[float] = field(default_factory=list, repr=False)
+    measured: list[tuple[int, float]] = field(default_factory=list, repr=False)
     seconds: float = 0.0
     precision: str = "float32"
     interrupted: bool = False
@@ -66,12 +66,12 @@ class GANHistory:
         interrupted: True if steps are left to do; give the GANHistory back as `resume` to do them.
     """
 
-    loss_d: list[float] = field(default_factory=list)
-    loss_g: list[float] = field(default_factory=list)
-    d_real: list[float] = field(default_factory=list)
-    d_fake: list[float] = field(default_factory=list)
-    grad_norm_g: list[float] = field(default_factory=list)
-    measured: list[tuple[int, float | dict[str, float]]] = field(default_factory=list)
+    loss_d: list[float] = field(default_factory=list, repr=False)
+    loss_g: list[float] = field(default_factory=list, repr=False)
+    d_real: list[float] = field(default_factory=list, repr=False)
+    d_fake: list[float] = field(default_factory=list, repr=False)
+    grad_norm_g: list[float] = field(default_factory=list, repr=False)
+    measured: list[tuple[int, float | dict[str, float]]] = field(default_factory=list, repr=False)
     seconds: float = 0.0
     interrupted: bool = False
     state: dict | None = field(default=None, repr=False)

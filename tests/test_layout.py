@@ -261,6 +261,8 @@ def faults(notebook):
             found.append(f"{cell.id}: an error is stored")
         if any(output.get("name") == "stderr" for output in cell.outputs):
             found.append(f"{cell.id}: something on stderr is stored")
+        if any(re.match(r"[A-Z]\w*\(\w+=", output.get("data", {}).get("text/plain", "")) for output in cell.outputs):
+            found.append(f"{cell.id}: the cell ends in an object that is shown as code")
         if place := PLACES.search("".join(_texts(cell.outputs))):
             found.append(f"{cell.id}: a path of some machine is stored ({place[0]}…)")
         tree = ast.parse(plain_python(cell.source))
@@ -320,6 +322,7 @@ def test_faults_are_found():
     path = nbformat.v4.new_output("stream", text="read /home/ann/course/data")
     failed = nbformat.v4.new_output("error", ename="E", evalue="", traceback=[])
     warned = nbformat.v4.new_output("stream", name="stderr", text="Warning")
+    shown = nbformat.v4.new_output("execute_result", {"text/plain": "History(loss=[2.9, 2.8])"}, execution_count=1)
     tags = {"tags": ["exercise"]}
     cells = {
         "": new_code_cell("seed = 0\neffort = 1.0", id="parameters", metadata={"tags": ["parameters"]}),
@@ -328,6 +331,7 @@ def test_faults_are_found():
         "a-03: a path": new_code_cell("1", id="a-03", outputs=[path]),
         "a-04: an error": new_code_cell("1", id="a-04", outputs=[failed]),
         "a-05: something on stderr": new_code_cell("1", id="a-05", outputs=[warned]),
+        "a-09: the cell ends in an object": new_code_cell("fit(model, x)", id="a-09", outputs=[shown]),
         "a-06: 26 lines": new_code_cell("x = 1\n" * 26, id="a-06"),
         "a-07: imports gencourse.train._w": new_code_cell("from gencourse.train import _w", id="a-07"),
         "cell id 'deadbeef'": new_code_cell("1", id="deadbeef"),

@@ -36,7 +36,7 @@ class EMHistory:
         interrupted: True if Ctrl-C ended it.
     """
 
-    log_likelihood: list[float] = field(default_factory=list)
+    log_likelihood: list[float] = field(default_factory=list, repr=False)
     converged: bool = False
     notes: list[str] = field(default_factory=list)
     starts: list[float] = field(default_factory=list)
