@@ -6,6 +6,7 @@ import signal
 from pathlib import Path
 
 import matplotlib
+import pytest
 import torch
 
 OFFLINE = str(Path(__file__).parent / "offline")
@@ -27,3 +28,15 @@ def pytest_collection_modifyitems(items):
     for item in items:
         if hasattr(item, "output_timeout"):  # nbval's; its own 5 s are short on a busy machine
             item.output_timeout = 60
+
+
+@pytest.fixture(scope="module")
+def browser():
+    """A headless Chromium, for the tests of pages."""
+    from pages import CHROMIUM, FLAGS
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as playwright:
+        chromium = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
+        yield chromium
+        chromium.close()

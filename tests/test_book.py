@@ -20,17 +20,6 @@ def book():
 
 
 @pytest.fixture(scope="module")
-def browser():
-    from pages import CHROMIUM, FLAGS
-    from playwright.sync_api import sync_playwright
-
-    with sync_playwright() as playwright:
-        chromium = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
-        yield chromium
-        chromium.close()
-
-
-@pytest.fixture(scope="module")
 def notebooks():
     import course
 

@@ -5,7 +5,7 @@ import math
 
 import pytest
 import torch
-from pages import CHROMIUM, FLAGS, built, missing, typeset, violations, watched
+from pages import built, missing, typeset, violations, watched
 from torch import nn
 
 from gencourse import checkpoints, data
@@ -19,16 +19,6 @@ GREY = 1 / 255
 def page():
     """The address of the page, on disk."""
     return (built("book") / "code-space.html").as_uri()
-
-
-@pytest.fixture(scope="module")
-def browser():
-    from playwright.sync_api import sync_playwright
-
-    with sync_playwright() as playwright:
-        chromium = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
-        yield chromium
-        chromium.close()
 
 
 @pytest.fixture(scope="module")

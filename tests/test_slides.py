@@ -22,17 +22,6 @@ def slides():
     return built("slides")
 
 
-@pytest.fixture(scope="module")
-def browser():
-    from pages import CHROMIUM, FLAGS
-    from playwright.sync_api import sync_playwright
-
-    with sync_playwright() as playwright:
-        chromium = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
-        yield chromium
-        chromium.close()
-
-
 def decks():
     import course
     from slides import Deck
