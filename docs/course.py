@@ -3,7 +3,6 @@
 Everything that the book and the slides list is read here, from the notebooks' own cells and stored outputs.
 """
 
-import importlib
 import re
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -11,7 +10,7 @@ from pathlib import Path
 
 import nbformat
 
-from gencourse.notebook import checks
+from gencourse.notebook import exercises
 
 ROOT = Path(__file__).resolve().parents[1]
 NOTEBOOKS = ROOT / "notebooks"
@@ -108,17 +107,12 @@ class Notebook:
     @cached_property
     def exercises(self):
         """Its exercises in order, each with the heading above it."""
-        found, modules, heading = [], {}, ""
-        for cell in self.node.cells:
+        found, heading, placed = [], "", exercises(self.node)
+        for index, cell in enumerate(self.node.cells):
             if cell.cell_type == "markdown":
                 for line in re.findall(r"^#{2,4} (.+)$", cell.source, re.MULTILINE):
                     heading = line.strip()
-                continue
-            for module, name in re.findall(r"from gencourse\.exercises import (\w+) as (\w+)", cell.source):
-                modules[name] = importlib.import_module(f"gencourse.exercises.{module}")
-            if "exercise" in cell.metadata.get("tags", []):
-                for module, name, _, _ in checks(cell.source, modules):
-                    found.append(Exercise(cell.id, heading, getattr(modules[module], name)))
+            found += [Exercise(cell.id, heading, exercise) for at, exercise in placed if at == index]
         return found
 
     @cached_property
