@@ -109,12 +109,13 @@ def fit(
         x: (N, …) examples. condition: (N,) classes, given to `model.loss` as a second argument.
         steps: updates in all, those before an interruption included.
         lr: the largest step size.
-        prepare: applied to every batch, with the generator: `binarise` draws new binary pixels each step.
+        prepare: applied to every batch, with the generator: `binarise` draws new binary pixels each step. It works
+            where x lies; what it gives is moved to the device of the model.
         average: decay of an exponential moving average of the weights; if not 0, it is what the model ends with.
         clip: largest norm of the gradient.
         precision: "auto" takes bfloat16 with channels-last memory where the processor computes in it natively, else
             float32.
-        generator: source of all randomness here; by default a new one with seed 0. What `model.loss`, `prepare` or
+        generator: source of all randomness here, on the device of x; by default a new one with seed 0. What `model.loss`, `prepare` or
             `measure` draw without it comes from torch's global random state, which at every step and measurement starts
             from a seed made of the run's own and the number of the step. Whatever that state was does not matter, and
             in the end it is the same again.
@@ -132,9 +133,9 @@ def fit(
         TypeError, ValueError: an argument that makes no sense, or a run to be resumed with other settings.
         FloatingPointError: the loss or its gradient is not finite; model and checkpoint stay as before that step.
     """
-    generator = generator or torch.Generator().manual_seed(0)
     _check_model(model)
     _check_data(x, condition, batch_size)
+    generator = generator or torch.Generator(x.device).manual_seed(0)
     _check_counts(steps=steps, batch_size=batch_size, checkpoint_every=checkpoint_every, measure_every=measure_every)
     _check_numbers(lr=lr, average=average, clip=clip)
     if precision not in PRECISIONS:
@@ -154,17 +155,17 @@ def fit(
     def prepare_step(step: int) -> dict[str, float]:
         """The gradient of the loss on the next batch; the weights stay."""
         index = _batch(step, len(x), batch_size, run.seed)
-        batch = x[index].to(device)
-        if prepare is not None:
-            batch = prepare(batch, generator)
+        batch = x[index] if prepare is None else prepare(x[index], generator)
+        batch = batch.to(device)
         given = () if condition is None else (condition[index].to(device),)
         optimizer.zero_grad(set_to_none=True)
-        with torch.autocast(device.type, torch.bfloat16, enabled=bfloat16):
-            loss = model.loss(batch, *given)
-        value = _finite(loss.item(), "loss", step, steps, lr)
-        loss.backward()
-        norm = nn.utils.clip_grad_norm_(model.parameters(), clip)
-        _finite(norm.item(), "norm of the gradient", step, steps, lr)
+        with _all_or_nothing(model.buffers()):  # a loss may write there, as BatchNorm does
+            with torch.autocast(device.type, torch.bfloat16, enabled=bfloat16):
+                loss = model.loss(batch, *given)
+            value = _finite(loss.item(), "loss", step, steps, lr)
+            loss.backward()
+            norm = nn.utils.clip_grad_norm_(model.parameters(), clip)
+            _finite(norm.item(), "norm of the gradient", step, steps, lr)
         return {"loss": value}
 
     def take_step(step: int) -> None:
@@ -233,9 +234,9 @@ def fit_gan(
         TypeError, ValueError: an argument that makes no sense, a run to be resumed with other settings.
         FloatingPointError: a sample, a loss or a gradient is not finite; gan and checkpoint stay as before that step.
     """
-    generator = generator or torch.Generator().manual_seed(0)
     _check_gan(gan)
     _check_data(x, condition, batch_size)
+    generator = generator or torch.Generator(x.device).manual_seed(0)
     _check_counts(steps=steps, batch_size=batch_size, steps_d=steps_d, steps_g=steps_g, unroll=unroll,
                   checkpoint_every=checkpoint_every, measure_every=measure_every)  # fmt: skip
     lr_d, lr_g = lr if isinstance(lr, (tuple, list)) and len(lr) == 2 else (lr, lr)
@@ -260,9 +261,8 @@ def fit_gan(
     def data(update: int) -> tuple[Tensor, tuple]:
         """The next batch, and its classes if there are any."""
         index = _batch(update, len(x), batch_size, run.seed)
-        batch = x[index].to(device)
-        if prepare is not None:
-            batch = prepare(batch, generator)
+        batch = x[index] if prepare is None else prepare(x[index], generator)
+        batch = batch.to(device)
         return batch, () if condition is None else (condition[index].to(device),)
 
     def samples(n: int, given: tuple, step: int) -> Tensor:
@@ -296,7 +296,7 @@ def fit_gan(
         return dict(loss_d=loss_d, loss_g=loss_g, d_real=d_real, d_fake=d_fake, grad_norm_g=norm_g)
 
     def whole_step(step: int) -> dict[str, float]:
-        with _all_or_nothing(gan, optimizers.values()):
+        with _all_or_nothing([*gan.parameters(), *gan.buffers()], optimizers.values()):
             return contest(step)
 
     try:
@@ -387,10 +387,9 @@ def _unrolled(gan, optimizer, real, fake, given, n: int, generator) -> dict[str,
 
 
 @contextlib.contextmanager
-def _all_or_nothing(model: nn.Module, optimizers: Iterable[torch.optim.Optimizer]):
-    """On an error inside, weights, buffers and the optimisers' moments are what they were."""
-    optimizers = list(optimizers)
-    tensors = [*model.parameters(), *model.buffers()]
+def _all_or_nothing(tensors: Iterable[Tensor], optimizers: Iterable[torch.optim.Optimizer] = ()):
+    """On an error inside, the tensors and the optimisers' moments are what they were."""
+    tensors, optimizers = list(tensors), list(optimizers)
     tensors += [t for optimizer in optimizers for moments in optimizer.state.values() for t in moments.values()]
     before, fresh = [t.detach().clone() for t in tensors], [not optimizer.state for optimizer in optimizers]
     try:

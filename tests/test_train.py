@@ -17,7 +17,10 @@ from torch import nn
 
 import gencourse.progress
 from gencourse import storage, train
+from gencourse.checkpoints import image_gan
 from gencourse.models import ContextTable, PixelCNN, WaveNet
+from gencourse.models.gan import gradient_penalty
+from gencourse.models.vae import reparameterise
 from gencourse.storage import load, read_state, save
 from gencourse.train import History, fit, native_bfloat16, schedule
 
@@ -680,6 +683,24 @@ def test_a_loss_that_is_no_number_stops_the_run_and_spoils_nothing(what, tmp_pat
                                                                        **dict(SETTINGS, average=0.0)).loss  # fmt: skip
 
 
+def test_a_step_given_up_leaves_the_running_statistics_as_they_were():
+    class Normed(Breaks):
+        def __init__(self, what):
+            super().__init__(what)
+            self.norm = nn.BatchNorm1d(4)
+
+        def loss(self, x, condition=None):
+            return super().loss(self.norm(x), condition)
+
+    for what in ("nan", "gradient"):
+        model, reference = Normed(what), Normed("nothing yet")
+        with pytest.raises(FloatingPointError):
+            fit(model, X, **dict(SETTINGS, average=0.0))
+        reference.at_step = raise_at(10, KeyboardInterrupt())
+        fit(reference, X, **dict(SETTINGS, average=0.0))
+        assert model.norm.num_batches_tracked == 9 and same_weights(model, reference)
+
+
 # -- checkpoints -------------------------------------------------------------------------------------------------------
 
 
@@ -789,3 +810,40 @@ def test_bad_levels_are_named_by_the_model():
         fit(model, torch.arange(48).view(3, 1, 4, 4) % 3, steps=1, batch_size=3)
     with pytest.raises(TypeError, match="binarise or quantise"):
         fit(model, torch.rand(3, 1, 4, 4, generator=generator()), steps=1, batch_size=3)
+
+
+# -- devices -----------------------------------------------------------------------------------------------------------
+
+
+def test_batches_are_prepared_where_the_data_lie_and_moved_to_the_model(monkeypatch):
+    """`meta` stands for a device that the data and the generator are not on; it cannot compute, so the loss stops."""
+    monkeypatch.setattr(torch, "autocast", lambda *_, **__: contextlib.nullcontext())  # it knows no such device
+    seen = []
+
+    def prepare(batch, generator):
+        seen.append((batch.device.type, generator.device.type))
+        return noisy(batch, generator)
+
+    class Elsewhere(Line):
+        def loss(self, x, condition=None):
+            seen.append((x.device.type, condition.device.type))
+            raise Stop
+
+    with pytest.raises(Stop):
+        fit(Elsewhere().to("meta"), X, **dict(SETTINGS, prepare=prepare, average=0.0))
+    assert seen == [("cpu", "cpu"), ("meta", "meta")]
+
+
+def test_random_numbers_are_drawn_where_the_generator_is():
+    """So they are the same for a model on any device: the generator moves on as for a model on its own."""
+    for draw in (
+        lambda device, generator: reparameterise(*torch.ones(2, 3, 5, device=device), generator),
+        lambda device, generator: image_gan((1, 8, 8), 4, 4).to(device).noise(6, generator),
+        lambda device, generator: gradient_penalty(
+            lambda x: x.sum(1), torch.ones(2, 3, device=device), torch.zeros(2, 3, device=device), generator=generator
+        ),
+    ):
+        here, there = generator(4), generator(4)
+        assert draw("cpu", here).device.type == "cpu" and draw("meta", there).device.type == "meta"
+        assert not torch.equal(here.get_state(), generator(4).get_state())
+        assert torch.equal(here.get_state(), there.get_state())

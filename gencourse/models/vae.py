@@ -19,7 +19,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.distributions import Bernoulli, Distribution, MultivariateNormal, Normal, kl_divergence
 
-from .base import article, positive_integer
+from .base import article, drawn, positive_integer
 
 LIKELIHOODS = ("bernoulli", "gaussian")
 BODIES = ("dense", "convolutional")
@@ -153,7 +153,7 @@ class LatentVariableModel(nn.Module):
     def sample(self, n: int, generator: torch.Generator | None = None) -> Tensor:
         """Draw a code, then an event: (n, *event_shape), uint8 (Bernoulli decoder) or float32 (Gaussian)."""
         n = positive_integer("n", n, least=0)
-        z = torch.randn(n, self.latent, generator=generator, device=self._weight.device)
+        z = drawn(torch.randn, (n, self.latent), self._weight.device, generator)
         return self.draw(z, generator)
 
     @torch.no_grad()
@@ -162,7 +162,7 @@ class LatentVariableModel(nn.Module):
         """Draw an event for each code: (n, latent) -> (n, *event_shape)."""
         p = self.decode(z)
         if self.likelihood == "bernoulli":
-            return (torch.rand(p.mean.shape, generator=generator, device=p.mean.device) < p.mean).to(torch.uint8)
+            return (drawn(torch.rand, p.mean.shape, p.mean.device, generator) < p.mean).to(torch.uint8)
         return reparameterise(p.mean, p.stddev.expand_as(p.mean), generator)
 
     @torch.no_grad()
@@ -416,7 +416,7 @@ def reparameterise(mean: Tensor, std: Tensor, generator: torch.Generator | None 
 
     With log_var for the logarithm of the variance, std = exp(log_var / 2).
     """
-    e = torch.randn(mean.shape, generator=generator, device=mean.device, dtype=mean.dtype)
+    e = drawn(torch.randn, mean.shape, mean.device, generator, mean.dtype)
     return std * e + mean
 
 
