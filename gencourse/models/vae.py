@@ -411,6 +411,32 @@ class LinearGaussianVAE(LatentVariableModel):
         return precision, torch.linalg.solve(precision, W.T / variance)
 
 
+class WarmUp(nn.Module):
+    """A VAE for `fit`, whose KL comes to count: `loss` is −(E_q[log P(x|z)] − β·KL), β rising from 0 to the VAE's own.
+
+    From the start with β = 1, a code dimension that has nothing to say yet is switched off before it has learned to
+    (Sønderby et al., arXiv:1602.02282, section 2.3). The steps that were made are counted in a buffer, so that a run
+    that is resumed goes on with its β.
+
+    Args:
+        vae: with the plain bound, n_samples = 1. steps: calls of `loss` in training until β has risen.
+    """
+
+    def __init__(self, vae: LatentVariableModel, steps: int):
+        super().__init__()
+        self.vae, self.steps = vae, positive_integer("steps", steps)
+        if vae.n_samples > 1:
+            raise ValueError(f"n_samples is {vae.n_samples}: the importance-weighted bound has no KL to warm up")
+        self.register_buffer("done", torch.zeros((), dtype=torch.long))
+
+    def loss(self, x: Tensor) -> Tensor:
+        if not self.training:
+            return self.vae.loss(x)
+        beta = self.vae.beta * min(1.0, self.done.item() / self.steps)
+        self.done += 1
+        return -self.vae._elbo(x, beta, self.vae.free_bits).mean()
+
+
 def reparameterise(mean: Tensor, std: Tensor, generator: torch.Generator | None = None) -> Tensor:
     """c = std·e + m with e ~ N(0, I): a draw from N(m, std²) that gradients pass through (arXiv:1312.6114, 2.4).
 
