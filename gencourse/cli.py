@@ -26,8 +26,19 @@ def main(arguments=None):
 
     train = commands.add_parser("train", help="make a stored model again; a run that was stopped goes on")
     train.add_argument("name", help="which, such as pixelcnn")
-    train.add_argument("--effort", type=float, default=1.0, help="multiplies the number of steps")
+    train.add_argument("--effort", type=float, default=1.0, help="multiplies the number of steps; below 1, a trial")
+    train.add_argument(
+        "--resume", action=argparse.BooleanOptionalAction, default=True, help="go on with a run that was stopped"
+    )
+    train.add_argument("--minutes", type=float, metavar="M", help="stop after so many; the same command goes on")
+    train.add_argument("--device", default="cpu", help="such as cuda (default: cpu)")
     train.set_defaults(run=_train)
+
+    evaluate = commands.add_parser("evaluate", help="measure a stored model again, beside what its card says")
+    evaluate.add_argument("name", help="which, such as pixelcnn")
+    evaluate.add_argument("--quick", action="store_true", help="on 200 examples: a look, not the figure of the card")
+    evaluate.add_argument("--device", default="cpu", help="such as cuda (default: cpu)")
+    evaluate.set_defaults(run=_evaluate)
 
     study = commands.add_parser(
         "study", help="a failure over many seeds, here or on a cluster",
@@ -102,11 +113,35 @@ def _train(options):
     from gencourse import checkpoints
 
     try:
-        checkpoints.train(options.name, options.effort)
+        checkpoints.train(
+            options.name, options.effort, resume=options.resume, minutes=options.minutes, device=options.device
+        )
     except KeyboardInterrupt as stopped:
         print(stopped, file=sys.stderr)
         return 130
+    except FloatingPointError as diverged:
+        print(f"gencourse train: {diverged}", file=sys.stderr)
+        return 1
     return 0
+
+
+def _evaluate(options):
+    from gencourse import checkpoints
+
+    card = checkpoints.read_card(options.name)
+    figures = checkpoints.evaluate(options.name, options.quick, options.device)
+    part = "the first 200 of the test set" if options.quick else "the whole test set"
+    print(f"{card['name']}: {card['model']}, {card['parameters']:,} parameters, {card['steps']:,} steps, "
+          f"{card['minutes']} minutes; {part}, {card['unit']}")  # fmt: skip
+    print(f"{'':16}{'now':>12}{'card':>12}{'difference':>12}")
+    for key, (now, then) in figures.items():
+        print(f"{key:16}{now:12.4f}{then:12.4f}{now - then:+12.4f}")
+    if options.quick:
+        return 0
+    unlike = [key for key, (now, then) in figures.items() if not abs(now - then) <= 1e-3 * abs(then)]
+    if unlike:
+        print(f"gencourse evaluate: {', '.join(unlike)}: more than a thousandth off the card", file=sys.stderr)
+    return 1 if unlike else 0
 
 
 def _study(options):

@@ -4,6 +4,7 @@ import json
 from pathlib import Path
 
 from safetensors import SafetensorError, safe_open
+from safetensors.torch import save as serialise
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
@@ -13,6 +14,11 @@ from ._files import write_whole
 def save(model: nn.Module, path: str | Path, **facts) -> None:
     """Write the weights to a safetensors file, whole or not at all, with facts (anything JSON can hold) beside them."""
     _write(path, model.state_dict(), {"facts": json.dumps(facts)})
+
+
+def packed(model: nn.Module) -> bytes:
+    """The weights as the content of a safetensors file: equal weights are equal bytes."""
+    return serialise({k: v.detach().cpu().contiguous() for k, v in model.state_dict().items()})
 
 
 def load(model: nn.Module, path: str | Path) -> dict:

@@ -26,6 +26,8 @@ from .storage import differences, read_state, write_state
 
 PRECISIONS = ("auto", "float32", "bfloat16")
 ANNEAL = ("none", "cosine", "exponential")
+KEEP = ("last", "lowest", "highest")
+KEEP_SECONDS = 120  # between two writings of a run's state, at most
 
 
 @dataclass
@@ -96,6 +98,8 @@ def fit(
     generator: torch.Generator | None = None,
     measure: Callable[[nn.Module], float] | None = None,
     measure_every: int = 0,
+    keep: str = "last",
+    minutes: float | None = None,
     checkpoint: str | Path | None = None,
     checkpoint_every: int = 500,
     resume: History | None = None,
@@ -109,18 +113,22 @@ def fit(
         x: (N, …) examples. condition: (N,) classes, given to `model.loss` as a second argument.
         steps: updates in all, those before an interruption included.
         lr: the largest step size.
-        prepare: applied to every batch, with the generator: `binarise` draws new binary pixels each step.
+        prepare: applied to every batch, with the generator: `binarise` draws new binary pixels each step. It works
+            where x lies; what it gives is moved to the device of the model.
         average: decay of an exponential moving average of the weights; if not 0, it is what the model ends with.
         clip: largest norm of the gradient.
         precision: "auto" takes bfloat16 with channels-last memory where the processor computes in it natively, else
             float32.
-        generator: source of all randomness here; by default a new one with seed 0. What `model.loss`, `prepare` or
-            `measure` draw without it comes from torch's global random state, which at every step and measurement starts
-            from a seed made of the run's own and the number of the step. Whatever that state was does not matter, and
-            in the end it is the same again.
+        generator: source of all randomness here, on the device of x; by default a new one with seed 0. What
+            `model.loss`, `prepare` or `measure` draw without it comes from torch's global random state, which at every
+            step and measurement starts from a seed made of the run's own and the number of the step. Whatever that
+            state was does not matter, and in the end it is the same again.
         measure: called with the (averaged) model, at rest (`eval`), every `measure_every` steps and after the last one.
-        checkpoint: file for the state of the run, written whole every `checkpoint_every` steps and when interrupted. If
-            it is there, the run goes on from it.
+        keep: which of the measured models `model` ends as: the "last" one, or the one that measured "lowest" or
+            "highest", the first of equals. The choice needs a measurement of data that are not the test's.
+        minutes: stop after so many minutes of this call, as after Ctrl-C. A step or measurement that runs is finished.
+        checkpoint: file for the state of the run, written whole every `checkpoint_every` steps or two minutes,
+            whichever is sooner, after every measurement, and when stopped. If it is there, the run goes on from it.
         resume: History of an interrupted run, to go on from it without a file.
         name: label of the progress bar.
 
@@ -132,14 +140,15 @@ def fit(
         TypeError, ValueError: an argument that makes no sense, or a run to be resumed with other settings.
         FloatingPointError: the loss or its gradient is not finite; model and checkpoint stay as before that step.
     """
-    generator = generator or torch.Generator().manual_seed(0)
     _check_model(model)
     _check_data(x, condition, batch_size)
+    generator = generator or torch.Generator(x.device).manual_seed(0)
     _check_counts(steps=steps, batch_size=batch_size, checkpoint_every=checkpoint_every, measure_every=measure_every)
     _check_numbers(lr=lr, average=average, clip=clip)
     if precision not in PRECISIONS:
         raise ValueError(f"precision is {precision!r}; expected one of {PRECISIONS}")
     _check_run(generator, checkpoint, resume, History)
+    _check_end(keep, measure, minutes)
     device = next(model.parameters()).device
     bfloat16 = precision == "bfloat16" or (precision == "auto" and native_bfloat16(device))
     history = History(precision="bfloat16" if bfloat16 else "float32")
@@ -148,23 +157,24 @@ def fit(
     settings["precision"] = history.precision
     own = dict(model.named_parameters())
     averaged = {k: v.detach().clone() for k, v in own.items()} if average else None
-    run = _Run(model, {"optimizer": optimizer}, averaged, generator, history, settings, name, measure, measure_every)
+    optimizers = {"optimizer": optimizer}
+    run = _Run(model, optimizers, averaged, generator, history, settings, name, measure, measure_every, keep)
     run.begin_or_go_on(checkpoint, checkpoint_every, resume)
 
     def prepare_step(step: int) -> dict[str, float]:
         """The gradient of the loss on the next batch; the weights stay."""
         index = _batch(step, len(x), batch_size, run.seed)
-        batch = x[index].to(device)
-        if prepare is not None:
-            batch = prepare(batch, generator)
+        batch = x[index] if prepare is None else prepare(x[index], generator)
+        batch = batch.to(device)
         given = () if condition is None else (condition[index].to(device),)
         optimizer.zero_grad(set_to_none=True)
-        with torch.autocast(device.type, torch.bfloat16, enabled=bfloat16):
-            loss = model.loss(batch, *given)
-        value = _finite(loss.item(), "loss", step, steps, lr)
-        loss.backward()
-        norm = nn.utils.clip_grad_norm_(model.parameters(), clip)
-        _finite(norm.item(), "norm of the gradient", step, steps, lr)
+        with _all_or_nothing(model.buffers()):  # a loss may write there, as BatchNorm does
+            with torch.autocast(device.type, torch.bfloat16, enabled=bfloat16):
+                loss = model.loss(batch, *given)
+            value = _finite(loss.item(), "loss", step, steps, lr)
+            loss.backward()
+            norm = nn.utils.clip_grad_norm_(model.parameters(), clip)
+            _finite(norm.item(), "norm of the gradient", step, steps, lr)
         return {"loss": value}
 
     def take_step(step: int) -> None:
@@ -176,7 +186,7 @@ def fit(
 
     model.to(memory_format=torch.channels_last if bfloat16 else torch.contiguous_format)
     try:
-        run.go(prepare_step, take_step)
+        run.go(prepare_step, take_step, minutes)
     finally:
         model.to(memory_format=torch.contiguous_format)
         model.eval()
@@ -201,6 +211,8 @@ def fit_gan(
     generator: torch.Generator | None = None,
     measure: Callable[[nn.Module], float | dict[str, float]] | None = None,
     measure_every: int = 0,
+    keep: str = "last",
+    minutes: float | None = None,
     checkpoint: str | Path | None = None,
     checkpoint_every: int = 500,
     resume: GANHistory | None = None,
@@ -223,7 +235,8 @@ def fit_gan(
             ends with (Karras et al., arXiv:1710.10196). The contest itself does not feel it.
         unroll: if not 0, the generator moves against the discriminator that would be there after so many more updates
             on the same batches, and the gradient passes through these updates (Metz et al., arXiv:1611.02163).
-        prepare, generator, measure, measure_every, checkpoint, checkpoint_every, resume, name: as in `fit`.
+        prepare, generator, measure, measure_every, keep, minutes, checkpoint, checkpoint_every, resume, name: as in
+            `fit`.
 
     Returns:
         the GANHistory. Interruptions as in `fit`: the loop ends after the current step, and a second Ctrl-C takes back
@@ -233,9 +246,9 @@ def fit_gan(
         TypeError, ValueError: an argument that makes no sense, a run to be resumed with other settings.
         FloatingPointError: a sample, a loss or a gradient is not finite; gan and checkpoint stay as before that step.
     """
-    generator = generator or torch.Generator().manual_seed(0)
     _check_gan(gan)
     _check_data(x, condition, batch_size)
+    generator = generator or torch.Generator(x.device).manual_seed(0)
     _check_counts(steps=steps, batch_size=batch_size, steps_d=steps_d, steps_g=steps_g, unroll=unroll,
                   checkpoint_every=checkpoint_every, measure_every=measure_every)  # fmt: skip
     lr_d, lr_g = lr if isinstance(lr, (tuple, list)) and len(lr) == 2 else (lr, lr)
@@ -245,6 +258,7 @@ def fit_gan(
     if anneal not in ANNEAL:
         raise ValueError(f"anneal is {anneal!r}; expected one of {ANNEAL}")
     _check_run(generator, checkpoint, resume, GANHistory)
+    _check_end(keep, measure, minutes)
     device = next(gan.generator.parameters()).device
     history = GANHistory()
     optimizer_d = torch.optim.Adam(gan.discriminator.parameters(), lr=lr_d, betas=betas, fused=True)  # small networks:
@@ -254,15 +268,14 @@ def fit_gan(
     own = {f"generator.{k}": v for k, v in gan.generator.named_parameters()}
     averaged = {k: v.detach().clone() for k, v in own.items()} if average else None
     optimizers = {"optimizer_d": optimizer_d, "optimizer_g": optimizer_g}
-    run = _Run(gan, optimizers, averaged, generator, history, settings, name, measure, measure_every)
+    run = _Run(gan, optimizers, averaged, generator, history, settings, name, measure, measure_every, keep)
     run.begin_or_go_on(checkpoint, checkpoint_every, resume)
 
     def data(update: int) -> tuple[Tensor, tuple]:
         """The next batch, and its classes if there are any."""
         index = _batch(update, len(x), batch_size, run.seed)
-        batch = x[index].to(device)
-        if prepare is not None:
-            batch = prepare(batch, generator)
+        batch = x[index] if prepare is None else prepare(x[index], generator)
+        batch = batch.to(device)
         return batch, () if condition is None else (condition[index].to(device),)
 
     def samples(n: int, given: tuple, step: int) -> Tensor:
@@ -296,11 +309,11 @@ def fit_gan(
         return dict(loss_d=loss_d, loss_g=loss_g, d_real=d_real, d_fake=d_fake, grad_norm_g=norm_g)
 
     def whole_step(step: int) -> dict[str, float]:
-        with _all_or_nothing(gan, optimizers.values()):
+        with _all_or_nothing([*gan.parameters(), *gan.buffers()], optimizers.values()):
             return contest(step)
 
     try:
-        run.go(whole_step, lambda step: _average(averaged, own, average, step + 1))
+        run.go(whole_step, lambda step: _average(averaged, own, average, step + 1), minutes)
     finally:
         gan.eval()
     return history
@@ -321,6 +334,14 @@ def falling(anneal: str, step: int, steps: int) -> float:
     if anneal == "exponential":
         return 0.01 ** (step / steps)
     return 0.01 + 0.99 * 0.5 * (1 + math.cos(math.pi * step / steps))
+
+
+def best(measured: list[tuple[int, float]], keep: str) -> tuple[int, float] | None:
+    """The measurement, as (step, value), that a run with `keep` ends with: the first of equals, never NaN."""
+    finite = [pair for pair in measured if math.isfinite(pair[1])]
+    if keep == "last" or not finite:
+        return measured[-1] if measured else None
+    return (min if keep == "lowest" else max)(finite, key=lambda pair: pair[1])
 
 
 def native_bfloat16(device: torch.device | str = "cpu") -> bool:
@@ -387,10 +408,9 @@ def _unrolled(gan, optimizer, real, fake, given, n: int, generator) -> dict[str,
 
 
 @contextlib.contextmanager
-def _all_or_nothing(model: nn.Module, optimizers: Iterable[torch.optim.Optimizer]):
-    """On an error inside, weights, buffers and the optimisers' moments are what they were."""
-    optimizers = list(optimizers)
-    tensors = [*model.parameters(), *model.buffers()]
+def _all_or_nothing(tensors: Iterable[Tensor], optimizers: Iterable[torch.optim.Optimizer] = ()):
+    """On an error inside, the tensors and the optimisers' moments are what they were."""
+    tensors, optimizers = list(tensors), list(optimizers)
     tensors += [t for optimizer in optimizers for moments in optimizer.state.values() for t in moments.values()]
     before, fresh = [t.detach().clone() for t in tensors], [not optimizer.state for optimizer in optimizers]
     try:
@@ -416,10 +436,12 @@ class _Run:
         settings: what a run that is resumed must have in common with its beginning, `steps` among it.
     """
 
-    def __init__(self, model, optimizers, averaged, generator, history, settings, name, measure, measure_every):
+    def __init__(self, model, optimizers, averaged, generator, history, settings, name, measure, measure_every, keep):
         self.model, self.optimizers, self.averaged, self.generator = model, optimizers, averaged, generator
         self.history, self.settings, self.steps, self.name = history, settings, settings["steps"], name
-        self.measure, self.measure_every = measure, measure_every
+        self.measure, self.measure_every, self.keep = measure, measure_every, keep
+        self.settings["keep"] = keep
+        self.best = None  # the weights that measured best so far, all that `state_dict` names
         self.device = next(model.parameters()).device
         self.step, self.seed = 0, int(torch.randint(2**31, (), generator=generator, device=generator.device))
 
@@ -436,8 +458,25 @@ class _Run:
         now = step == self.steps or (self.measure_every and step and step % self.measure_every == 0)
         return bool(self.measure and now and (not measured or measured[-1][0] < step))
 
-    def go(self, prepare_step: Callable[[int], dict[str, float]], take_step: Callable[[int], None]) -> None:
-        """All steps and measurements that are left, or as many as there is time for before Ctrl-C.
+    def write_down(self, value: float | dict[str, float]) -> None:
+        """A measurement; and the weights that it measured, if it is the best so far and the best is asked for."""
+        measured = self.history.measured
+        measured.append((self.step, value))
+        if self.keep == "last":
+            return
+        if isinstance(value, dict):
+            raise TypeError(f"measure gave {value}; to keep the {self.keep}, it must give one number")
+        if best(measured, self.keep) == measured[-1]:
+            weights = self.model.state_dict() | (self.averaged or {})
+            self.best = {k: v.detach().clone() for k, v in weights.items()}
+
+    def go(
+        self,
+        prepare_step: Callable[[int], dict[str, float]],
+        take_step: Callable[[int], None],
+        minutes: float | None = None,
+    ) -> None:
+        """All steps and measurements that are left, or as many as there is time for before Ctrl-C or in `minutes`.
 
         Args:
             prepare_step: called with the number of steps done, gives what the step adds to the lists of the History. If
@@ -445,22 +484,23 @@ class _Run:
             take_step: called next; it cannot be interrupted.
         """
         history, generator = self.history, self.generator
-        bar = progress(total=self.steps, desc=self.name, unit="step")
-        bar.update(self.step)
+        bar = progress(total=self.steps, desc=self.name, unit="step", initial=self.step)
+        began = written = time.monotonic()
+        end = math.inf if minutes is None else began + 60 * minutes
         try:
             with _Interrupts() as interrupts, _global_randomness(self.seed, self.device) as reseed:
-                while not interrupts.asked and (self.step < self.steps or self.due()):
+                while not interrupts.asked and time.monotonic() < end and (self.step < self.steps or self.due()):
                     before, measuring = generator.get_state(), self.due()
                     reseed(2 * self.step + measuring)  # a step, and the measurement that comes before it
                     try:
                         interrupts.shielded = False
+                        start = time.perf_counter()
                         if measuring:
                             with _weights(self.model, self.averaged):
-                                history.measured.append((self.step, _numbers(self.measure(self.model))))
-                            continue
-                        start = time.perf_counter()
-                        self.model.train()
-                        values = prepare_step(self.step)
+                                value = _numbers(self.measure(self.model))
+                        else:
+                            self.model.train()
+                            values = prepare_step(self.step)
                     except BaseException as error:
                         generator.set_state(before)  # nothing was done: the same numbers will be drawn again
                         if not isinstance(error, KeyboardInterrupt):
@@ -468,24 +508,28 @@ class _Run:
                         break
                     finally:
                         interrupts.shielded = True
-                    take_step(self.step)
-                    self.step += 1
-                    for key, value in values.items():
-                        getattr(history, key).append(value)
-                    history.seconds += time.perf_counter() - start
-                    bar.update()
-                    losses = (f"{key} {value:.2f}" for key, value in values.items() if key.startswith("loss"))
-                    bar.set_postfix_str(" ".join(losses), refresh=False)
-                    if self.checkpoint is not None and self.step % self.checkpoint_every == 0:
-                        if self.step < self.steps:
+                    if measuring:
+                        self.write_down(value)
+                    else:
+                        take_step(self.step)
+                        self.step += 1
+                        for key, value in values.items():
+                            getattr(history, key).append(value)
+                        history.seconds += time.perf_counter() - start
+                        bar.update()
+                    bar.set_postfix_str(self.news(), refresh=False)
+                    asked = measuring or self.step % self.checkpoint_every == 0
+                    if asked or time.monotonic() - written > KEEP_SECONDS:
+                        if self.checkpoint is not None and (self.step < self.steps or self.due()):
                             write_state(self.checkpoint, self.present())
+                            written = time.monotonic()
                 history.interrupted = self.step < self.steps or self.due()
                 if history.interrupted:
                     history.state = self.present()
                 if self.checkpoint is not None:
                     write_state(self.checkpoint, self.present())
-                if self.averaged is not None:
-                    self.model.load_state_dict(self.averaged, strict=False)
+                if self.best or self.averaged:
+                    self.model.load_state_dict(self.best or self.averaged, strict=False)
         finally:
             bar.close()
         if history.interrupted:
@@ -493,11 +537,19 @@ class _Run:
             way = again if self.checkpoint is not None else "give this History as resume="
             print(f"{self.name}: interrupted after step {self.step} of {self.steps}. To go on, {way}.")
 
+    def news(self) -> str:
+        """Smoothed losses, and the last measurement: "loss 86.41 measured 85.90"."""
+        lists = {k: v for k, v in vars(self.history).items() if k.startswith("loss")}
+        words = [f"{key} {sum(values[-50:]) / len(values[-50:]):.2f}" for key, values in lists.items() if values]
+        if self.history.measured and isinstance(value := self.history.measured[-1][1], float):
+            words.append(f"measured {value:.2f}")
+        return " ".join(words)
+
     def present(self) -> dict:
         """Everything that the rest of the run depends on."""
         tensors = {f"model.{k}": v.detach().clone() for k, v in self.model.state_dict().items()}
-        for k, v in (self.averaged or {}).items():
-            tensors[f"averaged.{k}"] = v.clone()
+        for part in ("averaged", "best"):
+            tensors |= {f"{part}.{k}": v.clone() for k, v in (getattr(self, part) or {}).items()}
         for name, optimizer in self.optimizers.items():
             for i, moments in optimizer.state_dict()["state"].items():
                 for k, v in moments.items():
@@ -509,13 +561,13 @@ class _Run:
 
     def restore(self, state: dict) -> None:
         """Go back to a state that `present` gave."""
-        before, settings = state["settings"], self.settings
+        before, settings = {"keep": "last"} | state["settings"], self.settings
         unlike = [f"{k} was {before.get(k)}, is {v}" for k, v in settings.items() if before.get(k) != v]
         if unlike or before.keys() != settings.keys():
             unlike = unlike or ["they are those of another kind of training"]
             unlike = "; ".join(unlike)
             raise ValueError(f"the run to be resumed had other settings: {unlike}; give those, or start anew")
-        parts = {part: {} for part in ("model", "averaged", *self.optimizers)}
+        parts = {part: {} for part in ("model", "averaged", "best", *self.optimizers)}
         for key, tensor in state["tensors"].items():
             part, _, rest = key.partition(".")
             if part in parts:
@@ -525,6 +577,7 @@ class _Run:
         self.model.load_state_dict(parts["model"])
         for k in self.averaged or {}:
             self.averaged[k].copy_(parts["averaged"][k])
+        self.best = {k: v.to(self.device) for k, v in parts["best"].items()} or None
         for name, optimizer in self.optimizers.items():
             moments = {}
             for key, tensor in parts[name].items():
@@ -640,6 +693,15 @@ def _check_run(generator, checkpoint, resume, kind) -> None:
             tempfile.TemporaryFile(dir=path.parent).close()
         except OSError as error:
             raise ValueError(f"checkpoint {path} cannot be written ({error}); give a file in another folder") from None
+
+
+def _check_end(keep, measure, minutes) -> None:
+    if keep not in KEEP:
+        raise ValueError(f"keep is {keep!r}; expected one of {KEEP}")
+    if keep != "last" and measure is None:
+        raise ValueError(f"keep is {keep!r}, but there is no measure to choose by; give measure= as well")
+    if minutes is not None and (isinstance(minutes, bool) or not isinstance(minutes, (int, float)) or not minutes > 0):
+        raise ValueError(f"minutes is {minutes!r}; expected a positive number, or None for all the time it takes")
 
 
 def _finite(value: float, what: str, step: int, steps: int, lr: float) -> float:

@@ -286,8 +286,8 @@ PENALTY_LAWS = [law_penalties_are_per_example, law_penalties_train_the_discrimin
 PENALTY_BUGS = [
     ("gradient_penalty", "norm(dim=1)", "norm(dim=0)", 0),
     ("gradient_penalty", "norm(dim=1)", "norm()", 0),
-    ("gradient_penalty", "torch.rand(len(real), *[1] * (real.dim() - 1),", "torch.rand(real.shape,", 0),
-    ("gradient_penalty", "torch.rand(", "torch.randn(", 0),
+    ("gradient_penalty", "(len(real), *[1] * (real.dim() - 1)),", "real.shape,", 0),
+    ("gradient_penalty", "torch.rand,", "torch.randn,", 0),
     ("gradient_penalty", "x = u * real + (1 - u) * fake", "x = real.detach().clone()", 0),
     ("gradient_penalty", "(norm - target).square()", "(norm.square() - target)", 0),
     ("r1_penalty", ".square().sum(1).mean()", ".square().mean()", 0),

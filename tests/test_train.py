@@ -17,7 +17,10 @@ from torch import nn
 
 import gencourse.progress
 from gencourse import storage, train
+from gencourse.checkpoints import image_gan
 from gencourse.models import ContextTable, PixelCNN, WaveNet
+from gencourse.models.gan import gradient_penalty
+from gencourse.models.vae import reparameterise
 from gencourse.storage import load, read_state, save
 from gencourse.train import History, fit, native_bfloat16, schedule
 
@@ -209,7 +212,7 @@ def test_a_run_in_another_process_is_stopped_and_resumed(kind, after, tmp_path):
         assert child.returncode == 0 and f"interrupted {state['step']}\n" in rest
         assert list(tmp_path.iterdir()) == [path]
     else:
-        assert child.returncode == -signal.SIGKILL and state["step"] % 2 == 0
+        assert child.returncode == -signal.SIGKILL and (state["step"] % 2 == 0 or state["step"] == 7)  # measured there
     assert after - 2 <= state["step"] < 30
     expected, whole = uninterrupted()
     model = Line(seed=1)
@@ -642,6 +645,88 @@ def test_smooth_is_a_running_mean():
     assert History().smooth() == []
 
 
+# -- the best, and the time there is ---------------------------------------------------------------------------------
+
+
+def up_and_down(seen):
+    """A measure that is lowest at its second call and highest at its third; `seen` keeps the weights."""
+
+    def measure(model):
+        seen.append(model.weight.detach().clone())
+        return {1: 5.0, 2: 1.0, 3: 9.0, 4: 1.0, 5: math.nan}[len(seen)]
+
+    return measure
+
+
+@pytest.mark.parametrize("average", [0.0, 0.9])
+@pytest.mark.parametrize("keep, which", [("lowest", 1), ("highest", 2), ("last", 4)])
+@pytest.mark.parametrize("stop", [None, 10, 16, 29])
+def test_the_model_ends_as_what_measured_best(keep, which, stop, average, tmp_path):
+    seen = []
+    settings = dict(SETTINGS, measure=up_and_down(seen), measure_every=7, keep=keep, average=average)
+    model = Line(ctrl_c_at(*[stop] * (stop is not None)))
+    history = fit(model, X, checkpoint=tmp_path / "run", **settings)
+    if stop:
+        assert history.interrupted
+        model = Line(seed=1)
+        history = fit(model, X, checkpoint=tmp_path / "run", **settings)
+    assert torch.equal(model.weight, seen[which]) and len(seen) == 5
+    assert train.best(history.measured, keep)[0] == [7, 14, 21, 28, 30][which]
+    again = Line(seed=2)
+    fit(again, X, checkpoint=tmp_path / "run", **settings)
+    assert same_weights(again, model) and len(seen) == 5, "a finished run is read, not measured again"
+
+
+def test_to_keep_the_best_changes_nothing_of_the_run():
+    assert uninterrupted(keep="lowest")[1].loss == uninterrupted()[1].loss
+    with pytest.raises(TypeError, match="to keep the lowest, it must give one number"):
+        uninterrupted(keep="lowest", measure=lambda model: {"a": 1})
+
+
+def test_minutes_end_a_call_and_not_the_run(tmp_path, monkeypatch):
+    """A clock that only the steps move: six seconds each."""
+    expected, whole = uninterrupted()
+    now = [0.0]
+    monkeypatch.setattr(train.time, "monotonic", lambda: now[0])
+
+    def pass_time(_):
+        now[0] += 6
+
+    done = []
+    for attempt in range(3):
+        model = Line(pass_time, seed=attempt)
+        history = fit(model, X, minutes=1, checkpoint=tmp_path / "run", **SETTINGS_MEASURED)
+        done.append((len(history.loss), history.interrupted))
+    assert done[:2] == [(10, True), (20, True)] and done[2][0] == 30
+    history = fit(model, X, checkpoint=tmp_path / "run", **SETTINGS_MEASURED)  # the last measurement may be left
+    assert history.loss == whole.loss and history.measured == whole.measured and same_weights(model, expected)
+
+
+def test_the_state_is_written_every_two_minutes_and_after_measuring(tmp_path, monkeypatch):
+    now, steps = [0.0], []
+    monkeypatch.setattr(train.time, "monotonic", lambda: now[0])
+    write = train.write_state
+    monkeypatch.setattr(train, "write_state", lambda path, state: steps.append(state["step"]) or write(path, state))
+
+    def pass_time(_):
+        now[0] += 50
+
+    fit(Line(pass_time), X, checkpoint=tmp_path / "run", checkpoint_every=20, **dict(SETTINGS_MEASURED, steps=25))
+    assert steps == [3, 6, 7, 10, 13, 14, 17, 20, 21, 24, 25]
+
+
+def test_the_bar_shows_losses_and_measurements_and_counts_on(monkeypatch):
+    bars = []
+    original = train.progress
+    monkeypatch.setattr(train, "progress", lambda **named: bars.append(original(**named)) or bars[-1])
+    monkeypatch.setenv("GENCOURSE_PROGRESS", "1")
+    part = fit(Line(ctrl_c_at(9)), X, **SETTINGS_MEASURED)
+    whole = fit(Line(), X, resume=part, **SETTINGS_MEASURED)
+    assert bars[1].initial == 9 and bars[1].n == 30
+    words = f"loss {sum(whole.loss) / 30:.2f} measured {whole.measured[-1][1]:.2f}"
+    assert bars[1].postfix == words
+
+
 # -- numbers that are not finite -------------------------------------------------------------------------------------
 
 
@@ -678,6 +763,24 @@ def test_a_loss_that_is_no_number_stops_the_run_and_spoils_nothing(what, tmp_pat
     good = Line()
     assert fit(good, X, generator=generator(3), **settings).loss == fit(Line(), X, generator=generator(3),
                                                                        **dict(SETTINGS, average=0.0)).loss  # fmt: skip
+
+
+def test_a_step_given_up_leaves_the_running_statistics_as_they_were():
+    class Normed(Breaks):
+        def __init__(self, what):
+            super().__init__(what)
+            self.norm = nn.BatchNorm1d(4)
+
+        def loss(self, x, condition=None):
+            return super().loss(self.norm(x), condition)
+
+    for what in ("nan", "gradient"):
+        model, reference = Normed(what), Normed("nothing yet")
+        with pytest.raises(FloatingPointError):
+            fit(model, X, **dict(SETTINGS, average=0.0))
+        reference.at_step = raise_at(10, KeyboardInterrupt())
+        fit(reference, X, **dict(SETTINGS, average=0.0))
+        assert model.norm.num_batches_tracked == 9 and same_weights(model, reference)
 
 
 # -- checkpoints -------------------------------------------------------------------------------------------------------
@@ -762,6 +865,10 @@ def test_a_place_that_cannot_be_written_is_refused_before_the_first_step(tmp_pat
         (ValueError, "measure_every is -1; expected at least 0", dict(measure_every=-1)),
         (ValueError, "checkpoint_every is 0; expected at least 1", dict(checkpoint_every=0)),
         (ValueError, "precision is 'float16'; expected one of", dict(precision="float16")),
+        (ValueError, "keep is 'best'; expected one of", dict(keep="best")),
+        (ValueError, "keep is 'lowest', but there is no measure", dict(keep="lowest")),
+        (ValueError, "minutes is 0; expected a positive", dict(minutes=0)),
+        (ValueError, "minutes is '5'; expected a positive", dict(minutes="5")),
         (TypeError, "generator is 7; expected a torch.Generator", dict(generator=7)),
         (ValueError, r"condition has shape \(39,\); expected one entry for each of 40", dict(condition=CLASSES[1:])),
         (TypeError, "condition is of type list; expected a torch.Tensor", dict(condition=[0] * 40)),
@@ -789,3 +896,40 @@ def test_bad_levels_are_named_by_the_model():
         fit(model, torch.arange(48).view(3, 1, 4, 4) % 3, steps=1, batch_size=3)
     with pytest.raises(TypeError, match="binarise or quantise"):
         fit(model, torch.rand(3, 1, 4, 4, generator=generator()), steps=1, batch_size=3)
+
+
+# -- devices -----------------------------------------------------------------------------------------------------------
+
+
+def test_batches_are_prepared_where_the_data_lie_and_moved_to_the_model(monkeypatch):
+    """`meta` stands for a device that the data and the generator are not on; it cannot compute, so the loss stops."""
+    monkeypatch.setattr(torch, "autocast", lambda *_, **__: contextlib.nullcontext())  # it knows no such device
+    seen = []
+
+    def prepare(batch, generator):
+        seen.append((batch.device.type, generator.device.type))
+        return noisy(batch, generator)
+
+    class Elsewhere(Line):
+        def loss(self, x, condition=None):
+            seen.append((x.device.type, condition.device.type))
+            raise Stop
+
+    with pytest.raises(Stop):
+        fit(Elsewhere().to("meta"), X, **dict(SETTINGS, prepare=prepare, average=0.0))
+    assert seen == [("cpu", "cpu"), ("meta", "meta")]
+
+
+def test_random_numbers_are_drawn_where_the_generator_is():
+    """So they are the same for a model on any device: the generator moves on as for a model on its own."""
+    for draw in (
+        lambda device, generator: reparameterise(*torch.ones(2, 3, 5, device=device), generator),
+        lambda device, generator: image_gan((1, 8, 8), 4, 4).to(device).noise(6, generator),
+        lambda device, generator: gradient_penalty(
+            lambda x: x.sum(1), torch.ones(2, 3, device=device), torch.zeros(2, 3, device=device), generator=generator
+        ),
+    ):
+        here, there = generator(4), generator(4)
+        assert draw("cpu", here).device.type == "cpu" and draw("meta", there).device.type == "meta"
+        assert not torch.equal(here.get_state(), generator(4).get_state())
+        assert torch.equal(here.get_state(), there.get_state())

@@ -128,7 +128,7 @@ class Autoregressive(nn.Module):
         if n == 0:
             return x.to(dtype)
         flat = x.view(n, -1)  # (n, D), raster order
-        noise = torch.rand(flat.shape, generator=generator, device=device)
+        noise = drawn(torch.rand, flat.shape, device, generator)
         positions = range(flat.shape[1])
         with torch.inference_mode(), torch.autocast(device.type, enabled=False):  # the least bookkeeping an operation
             if cached:
@@ -220,6 +220,16 @@ class Autoregressive(nn.Module):
             )
         x.narrow(growing, 0, length).copy_(prefix)
         return length * (x.shape[-1] if growing == -2 else 1)
+
+
+def drawn(law, shape, device: torch.device, generator: torch.Generator | None, dtype: torch.dtype = torch.float32):
+    """Numbers by `torch.rand` or `torch.randn`, drawn where the generator is and moved to where they are needed.
+
+    So a seed on the CPU means the same numbers for a model on any device. Without a generator they are drawn on the
+    device, from its global random state.
+    """
+    source = device if generator is None else generator.device
+    return law(shape, generator=generator, device=source, dtype=dtype).to(device)
 
 
 def draw(logits: Tensor, noise: Tensor) -> Tensor:

@@ -18,7 +18,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from .base import INTEGERS, article, positive_integer
+from .base import INTEGERS, article, drawn, positive_integer
 
 LOSSES = ("original", "non-saturating", "wasserstein", "hinge")
 BODIES = ("dense", "convolutional")
@@ -113,7 +113,7 @@ def gradient_penalty(discriminator: Callable, real: Tensor, fake: Tensor, genera
     if real.shape != fake.shape:
         raise ValueError(f"real has shape {tuple(real.shape)}, fake {tuple(fake.shape)}; a point between two examples "
                          "needs pairs of one shape")
-    u = torch.rand(len(real), *[1] * (real.dim() - 1), generator=generator, device=real.device, dtype=real.dtype)
+    u = drawn(torch.rand, (len(real), *[1] * (real.dim() - 1)), real.device, generator, real.dtype)
     x = u * real + (1 - u) * fake
     x = x if x.requires_grad else x.requires_grad_()  # fakes carry a gradient where D is unrolled
     norm = _gradient(discriminator(x, *_given(condition)), x).norm(dim=1)
@@ -298,7 +298,7 @@ class GAN(nn.Module):
         """z ~ N(0, I): (n, latent)."""
         weight = next(self.generator.parameters())
         n = positive_integer("n", n, least=0)
-        return torch.randn(n, self.latent, generator=generator, device=weight.device, dtype=weight.dtype)
+        return drawn(torch.randn, (n, self.latent), weight.device, generator, weight.dtype)
 
     @torch.no_grad()
     def sample(self, n: int, generator: torch.Generator | None = None, condition: Tensor | None = None) -> Tensor:

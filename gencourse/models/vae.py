@@ -19,7 +19,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.distributions import Bernoulli, Distribution, MultivariateNormal, Normal, kl_divergence
 
-from .base import article, positive_integer
+from .base import article, drawn, positive_integer
 
 LIKELIHOODS = ("bernoulli", "gaussian")
 BODIES = ("dense", "convolutional")
@@ -153,7 +153,7 @@ class LatentVariableModel(nn.Module):
     def sample(self, n: int, generator: torch.Generator | None = None) -> Tensor:
         """Draw a code, then an event: (n, *event_shape), uint8 (Bernoulli decoder) or float32 (Gaussian)."""
         n = positive_integer("n", n, least=0)
-        z = torch.randn(n, self.latent, generator=generator, device=self._weight.device)
+        z = drawn(torch.randn, (n, self.latent), self._weight.device, generator)
         return self.draw(z, generator)
 
     @torch.no_grad()
@@ -162,7 +162,7 @@ class LatentVariableModel(nn.Module):
         """Draw an event for each code: (n, latent) -> (n, *event_shape)."""
         p = self.decode(z)
         if self.likelihood == "bernoulli":
-            return (torch.rand(p.mean.shape, generator=generator, device=p.mean.device) < p.mean).to(torch.uint8)
+            return (drawn(torch.rand, p.mean.shape, p.mean.device, generator) < p.mean).to(torch.uint8)
         return reparameterise(p.mean, p.stddev.expand_as(p.mean), generator)
 
     @torch.no_grad()
@@ -411,12 +411,38 @@ class LinearGaussianVAE(LatentVariableModel):
         return precision, torch.linalg.solve(precision, W.T / variance)
 
 
+class WarmUp(nn.Module):
+    """A VAE for `fit`, whose KL comes to count: `loss` is −(E_q[log P(x|z)] − β·KL), β rising from 0 to the VAE's own.
+
+    From the start with β = 1, a code dimension that has nothing to say yet is switched off before it has learned to
+    (Sønderby et al., arXiv:1602.02282, section 2.3). The steps that were made are counted in a buffer, so that a run
+    that is resumed goes on with its β.
+
+    Args:
+        vae: with the plain bound, n_samples = 1. steps: calls of `loss` in training until β has risen.
+    """
+
+    def __init__(self, vae: LatentVariableModel, steps: int):
+        super().__init__()
+        self.vae, self.steps = vae, positive_integer("steps", steps)
+        if vae.n_samples > 1:
+            raise ValueError(f"n_samples is {vae.n_samples}: the importance-weighted bound has no KL to warm up")
+        self.register_buffer("done", torch.zeros((), dtype=torch.long))
+
+    def loss(self, x: Tensor) -> Tensor:
+        if not self.training:
+            return self.vae.loss(x)
+        beta = self.vae.beta * min(1.0, self.done.item() / self.steps)
+        self.done += 1
+        return -self.vae._elbo(x, beta, self.vae.free_bits).mean()
+
+
 def reparameterise(mean: Tensor, std: Tensor, generator: torch.Generator | None = None) -> Tensor:
     """c = std·e + m with e ~ N(0, I): a draw from N(m, std²) that gradients pass through (arXiv:1312.6114, 2.4).
 
     With log_var for the logarithm of the variance, std = exp(log_var / 2).
     """
-    e = torch.randn(mean.shape, generator=generator, device=mean.device, dtype=mean.dtype)
+    e = drawn(torch.randn, mean.shape, mean.device, generator, mean.dtype)
     return std * e + mean
 
 

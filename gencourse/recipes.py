@@ -1,0 +1,98 @@
+"""How each stored model is made: `gencourse train NAME` follows the recipe of that name.
+
+model(**build) is trained on its task by fit(**fit), a GAN by fit_gan, from the weights of the checkpoint `start` if one
+is named. `warm_up`: steps in which the KL of a VAE comes to count, see `models.vae.WarmUp`.
+"""
+
+from . import tasks
+from .models import GAN, VAE, Classifier, Discriminator, Generator, PixelCNN, PixelRNN, WaveNet
+
+DIGITS = (1, 28, 28)
+MNIST_VAE = dict(event_shape=DIGITS, latent=50, likelihood="bernoulli", hidden=(300, 300))
+MNIST_CONVOLUTIONAL = dict(event_shape=DIGITS, latent=50, hidden=(), body="convolutional", channels=32)
+SPOKEN = dict(  # a class for each word of data.vocabulary(), and the last says nothing about the word
+    event_shape=(8000,), levels=256, dilations=3 * [2**i for i in range(10)], channels=32, skip_channels=96,
+    n_classes=180,
+)  # fmt: skip
+
+
+def image_gan(event_shape=DIGITS, latent: int = 64, channels: int = 32, r1: float = 1.0) -> GAN:
+    """Two convolutional players of as many channels."""
+    generator = Generator(event_shape, latent, (), "convolutional", channels)
+    return GAN(generator, Discriminator(event_shape, (), "convolutional", channels), r1=r1)
+
+
+RECIPES = {
+    "pixelcnn": dict(
+        model=PixelCNN, task=tasks.binary_digits,
+        build=dict(event_shape=DIGITS, levels=2, stacks="single", n_blocks=15, channels=32),
+        fit=dict(steps=12_000, batch_size=64, lr=4e-3, average=0.9995),
+    ),
+    "wavenet": dict(
+        model=WaveNet, task=tasks.spoken_words, build=SPOKEN,
+        fit=dict(steps=1500, batch_size=8, lr=4e-3, average=0.999),
+    ),
+    "vae": dict(
+        model=VAE, task=tasks.binary_digits, build=MNIST_VAE,
+        fit=dict(steps=250_000, batch_size=100, lr=3e-3, average=0.9995, precision="float32"),
+    ),
+    "iwae": dict(
+        model=VAE, task=tasks.binary_digits, build=dict(MNIST_VAE, n_samples=50), start="vae",
+        fit=dict(steps=60_000, batch_size=20, lr=5e-4, average=0.9995, precision="float32"),
+    ),
+    "plane": dict(  # three layers of 112: a small file, because pages load the decoder
+        model=VAE, task=tasks.binary_digits, build=dict(event_shape=DIGITS, latent=2, hidden=(112, 112, 112)),
+        fit=dict(steps=8000, batch_size=200, lr=4e-3, average=0.999, precision="float32"),
+    ),
+    "gan": dict(
+        model=image_gan, task=tasks.digits_to_imitate, build=dict(event_shape=DIGITS, latent=64, channels=32),
+        fit=dict(steps=40_000, batch_size=32, lr=4e-3, betas=(0.0, 0.99), anneal="cosine", average=0.999),
+    ),
+    "classifier": dict(
+        model=Classifier, task=tasks.digits_to_recognise,
+        build=dict(event_shape=DIGITS, n_classes=10, channels=16, n_features=96),
+        fit=dict(steps=10_000, batch_size=128, lr=3e-3, average=0.999),
+    ),
+    # towards the published figures: hours each, on two cores
+    "pixelcnn-wide": dict(  # the small one is as bad on train as on test, so it wants capacity, and more epochs
+        model=PixelCNN, task=tasks.binary_digits,
+        build=dict(event_shape=DIGITS, levels=2, stacks="single", n_blocks=15, channels=64),
+        fit=dict(steps=120_000, batch_size=32, lr=3e-3, average=0.9998),
+    ),
+    "pixelcnn-gated": dict(  # without the blind spot
+        model=PixelCNN, task=tasks.binary_digits,
+        build=dict(event_shape=DIGITS, levels=2, stacks="gated", n_blocks=10, channels=32),
+        fit=dict(steps=80_000, batch_size=32, lr=3e-3, average=0.9998),
+    ),
+    "pixelcnn-grey": dict(
+        model=PixelCNN, task=tasks.grey_digits,
+        build=dict(event_shape=DIGITS, levels=256, stacks="single", n_blocks=15, channels=64),
+        fit=dict(steps=80_000, batch_size=32, lr=2e-3, average=0.9998),
+    ),
+    "pixelrnn-row": dict(
+        model=PixelRNN, task=tasks.binary_digits,
+        build=dict(event_shape=DIGITS, kind="row", n_layers=4, hidden=32),
+        fit=dict(steps=40_000, batch_size=64, lr=2e-3, average=0.9995),
+    ),
+    "pixelrnn-diagonal": dict(
+        model=PixelRNN, task=tasks.binary_digits,
+        build=dict(event_shape=DIGITS, kind="diagonal", n_layers=3, hidden=32),
+        fit=dict(steps=40_000, batch_size=64, lr=2e-3, average=0.9995),
+    ),
+    "vae-warm": dict(  # the network of `vae`; fewer dimensions of its code should be switched off early
+        model=VAE, task=tasks.binary_digits, build=MNIST_VAE, warm_up=50_000,
+        fit=dict(steps=500_000, batch_size=100, lr=1e-3, average=0.9998, precision="float32"),
+    ),
+    "vae-conv": dict(
+        model=VAE, task=tasks.binary_digits, build=MNIST_CONVOLUTIONAL, warm_up=40_000,
+        fit=dict(steps=400_000, batch_size=100, lr=1e-3, average=0.9998),
+    ),
+    "iwae-conv": dict(
+        model=VAE, task=tasks.binary_digits, build=dict(MNIST_CONVOLUTIONAL, n_samples=50), start="vae-conv",
+        fit=dict(steps=60_000, batch_size=20, lr=3e-4, average=0.9995),
+    ),
+    "wavenet-long": dict(
+        model=WaveNet, task=tasks.spoken_words_at_any_loudness, build=SPOKEN,
+        fit=dict(steps=6000, batch_size=8, lr=3e-3, average=0.9995),
+    ),
+}  # fmt: skip
