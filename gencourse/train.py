@@ -21,6 +21,7 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
+from .optim import Muon, hidden_matrices
 from .progress import progress
 from .storage import differences, read_state, write_state
 
@@ -90,6 +91,7 @@ def fit(
     steps: int,
     batch_size: int = 64,
     lr: float = 3e-3,
+    muon: float = 0.0,
     condition: Tensor | None = None,
     prepare: Callable[[Tensor, torch.Generator], Tensor] | None = None,
     average: float = 0.0,
@@ -107,12 +109,14 @@ def fit(
 ) -> History:
     """Minimise `model.loss` on random batches of x, in place.
 
-    Adam; the step size rises linearly over the first 5 % of the steps and falls to zero on half a cosine.
+    Adam, or Muon and Adam; the step size rises linearly over the first 5 % of the steps and falls to zero on half a cosine.
 
     Args:
         x: (N, …) examples. condition: (N,) classes, given to `model.loss` as a second argument.
         steps: updates in all, those before an interruption included.
         lr: the largest step size.
+        muon: if not 0, the largest step size of `optim.Muon`, which then moves the matrices between hidden layers, such
+            as 0.02; Adam moves the rest.
         prepare: applied to every batch, with the generator: `binarise` draws new binary pixels each step. It works
             where x lies; what it gives is moved to the device of the model.
         average: decay of an exponential moving average of the weights; if not 0, it is what the model ends with.
@@ -144,7 +148,7 @@ def fit(
     _check_data(x, condition, batch_size)
     generator = generator or torch.Generator(x.device).manual_seed(0)
     _check_counts(steps=steps, batch_size=batch_size, checkpoint_every=checkpoint_every, measure_every=measure_every)
-    _check_numbers(lr=lr, average=average, clip=clip)
+    _check_numbers(lr=lr, average=average, clip=clip, muon=muon)
     if precision not in PRECISIONS:
         raise ValueError(f"precision is {precision!r}; expected one of {PRECISIONS}")
     _check_run(generator, checkpoint, resume, History)
@@ -152,12 +156,11 @@ def fit(
     device = next(model.parameters()).device
     bfloat16 = precision == "bfloat16" or (precision == "auto" and native_bfloat16(device))
     history = History(precision="bfloat16" if bfloat16 else "float32")
-    optimizer = torch.optim.Adam(model.parameters(), lr=lr, betas=(0.9, 0.99))
+    optimizers, largest = _optimizers(model, lr, muon)
     settings = dict(steps=steps, batch_size=batch_size, lr=lr, average=average, clip=clip, examples=len(x))
-    settings["precision"] = history.precision
+    settings |= dict(precision=history.precision, muon=muon)
     own = dict(model.named_parameters())
     averaged = {k: v.detach().clone() for k, v in own.items()} if average else None
-    optimizers = {"optimizer": optimizer}
     run = _Run(model, optimizers, averaged, generator, history, settings, name, measure, measure_every, keep)
     run.begin_or_go_on(checkpoint, checkpoint_every, resume)
 
@@ -167,7 +170,7 @@ def fit(
         batch = x[index] if prepare is None else prepare(x[index], generator)
         batch = batch.to(device)
         given = () if condition is None else (condition[index].to(device),)
-        optimizer.zero_grad(set_to_none=True)
+        model.zero_grad(set_to_none=True)
         with _all_or_nothing(model.buffers()):  # a loss may write there, as BatchNorm does
             with torch.autocast(device.type, torch.bfloat16, enabled=bfloat16):
                 loss = model.loss(batch, *given)
@@ -179,9 +182,10 @@ def fit(
 
     def take_step(step: int) -> None:
         """The weights move, and behind them their average."""
-        for group in optimizer.param_groups:
-            group["lr"] = lr * schedule(step, steps)
-        optimizer.step()
+        for name, optimizer in optimizers.items():
+            for group in optimizer.param_groups:
+                group["lr"] = largest[name] * schedule(step, steps)
+            optimizer.step()
         _average(averaged, own, average, step + 1)
 
     model.to(memory_format=torch.channels_last if bfloat16 else torch.contiguous_format)
@@ -317,6 +321,19 @@ def fit_gan(
     finally:
         gan.eval()
     return history
+
+
+def _optimizers(model: nn.Module, lr: float, muon: float) -> tuple[dict[str, torch.optim.Optimizer], dict[str, float]]:
+    """Who moves which weights, and the largest step size of each."""
+    matrices = hidden_matrices(model) if muon else []
+    if muon and not matrices:
+        raise ValueError(f"muon is {muon}, but this {type(model).__name__} has no matrix between hidden layers to move "
+                         "by it; leave it out")
+    theirs = {id(p) for p in matrices}
+    dtype = torch.bfloat16 if matrices and native_bfloat16(matrices[0].device) else torch.float32
+    rest = [p for p in model.parameters() if id(p) not in theirs]
+    optimizers = {"optimizer": torch.optim.Adam(rest, lr=lr, betas=(0.9, 0.99))} if rest else {}
+    return (optimizers | {"muon": Muon(matrices, muon, dtype=dtype)} if matrices else optimizers), {"optimizer": lr, "muon": muon}
 
 
 def schedule(step: int, steps: int) -> float:
@@ -561,7 +578,8 @@ class _Run:
 
     def restore(self, state: dict) -> None:
         """Go back to a state that `present` gave."""
-        before, settings = {"keep": "last"} | state["settings"], self.settings
+        earlier = {"keep": "last"} | ({"muon": 0.0} if "muon" in self.settings else {})  # what a run did not write then
+        before, settings = earlier | state["settings"], self.settings
         unlike = [f"{k} was {before.get(k)}, is {v}" for k, v in settings.items() if before.get(k) != v]
         if unlike or before.keys() != settings.keys():
             unlike = unlike or ["they are those of another kind of training"]
@@ -663,14 +681,16 @@ def _check_counts(**counts) -> None:
             raise ValueError(f"{key} is {value}; expected at least {least}")
 
 
-def _check_numbers(lr=1.0, average=0.0, clip=1.0) -> None:
-    for key, value in dict(lr=lr, average=average, clip=clip).items():
+def _check_numbers(lr=1.0, average=0.0, clip=1.0, muon=0.0) -> None:
+    for key, value in dict(lr=lr, average=average, clip=clip, muon=muon).items():
         if isinstance(value, bool) or not isinstance(value, (int, float)):
             raise TypeError(f"{key} is {value!r}; expected a number")
     if not 0 < lr < math.inf:
         raise ValueError(f"lr is {lr}; expected a positive number such as 0.003")
     if not 0 <= average < 1:
         raise ValueError(f"average is {average}; expected a decay in [0, 1), such as 0.999")
+    if not 0 <= muon < math.inf:
+        raise ValueError(f"muon is {muon}; expected a step size such as 0.02, or 0 for Adam alone")
     if not clip > 0:
         raise ValueError(f"clip is {clip}; expected a positive norm, such as 1 (math.inf for none)")
 

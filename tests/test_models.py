@@ -60,6 +60,8 @@ def table(event_shape=(1, 4, 5), levels=2, neighbours=((0, -1), (-1, 1))):
 FAMILIES = {
     "single": lambda **sizes: pixelcnn(stacks="single", **sizes),
     "gated": lambda **sizes: pixelcnn(stacks="gated", **sizes),
+    "single, placed": lambda **sizes: pixelcnn(stacks="single", place_bias=True, **sizes),
+    "gated, placed": lambda **sizes: pixelcnn(stacks="gated", place_bias=True, **sizes),
     "wavenet": wavenet,
 }
 family = pytest.mark.parametrize("build", FAMILIES.values(), ids=FAMILIES)
@@ -621,6 +623,8 @@ def test_every_parameter_gets_a_gradient(build):
             got = got.any(0).any(0)  # single rectified units may be off, but each tap of a kernel works
         elif name.endswith("class_bias.weight"):
             got = got.any(1)  # each class
+        elif name.endswith("place_bias"):
+            got = got.any(0)  # each place
         expected = masks[name].bool() if name in masks else torch.ones_like(got)
         assert got.any() and (parameter.dim() == 1 or torch.equal(got, expected)), name
 

@@ -74,12 +74,13 @@ def test_probabilities_of_all_images_sum_to_one(kind, n_layers, levels, height, 
     assert log_p.exp().sum().item() == pytest.approx(1, abs=1e-5)
 
 
+@pytest.mark.parametrize("place_bias", [False, True])
 @pytest.mark.parametrize("n_layers", [1, 2])
 @pytest.mark.parametrize("kernel_size", [3, 5])
 @pytest.mark.parametrize("kind", KINDS)
-def test_present_and_future_have_no_gradient(kind, kernel_size, n_layers):
+def test_present_and_future_have_no_gradient(kind, kernel_size, n_layers, place_bias):
     height, width = 4, 5
-    model = build((1, height, width), 3, kind, n_layers, kernel_size=kernel_size)
+    model = build((1, height, width), 3, kind, n_layers, kernel_size=kernel_size, place_bias=place_bias)
     for i in range(height * width):
         seen = seen_from(model, *divmod(i, width)).flatten()
         assert not seen[i:].any(), f"position {i} sees {i + seen[i:].nonzero().flatten()}"
@@ -107,13 +108,17 @@ def test_row_sees_exactly_the_triangle(kernel_size, first_kernel, n_layers):
         assert torch.equal(seen_from(model, row, column), theory), (row, column)
 
 
+@pytest.mark.parametrize("place_bias", [False, True])
 @pytest.mark.parametrize("n_classes", [None, 3])
 @pytest.mark.parametrize("n_layers, kernel_size", [(1, 3), (2, 5)])
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("levels, height, width", [(2, 5, 4), (4, 3, 6), (2, 1, 3), (2, 3, 1)])
-def test_cached_sampling_is_uncached_sampling(kind, n_layers, kernel_size, levels, height, width, n_classes):
+def test_cached_sampling_is_uncached_sampling(
+    kind, n_layers, kernel_size, levels, height, width, n_classes, place_bias
+):
     shape = (1, height, width)
-    model = build(shape, levels, kind, n_layers, kernel_size=kernel_size, n_classes=n_classes)
+    sizes = dict(kernel_size=kernel_size, n_classes=n_classes, place_bias=place_bias)
+    model = build(shape, levels, kind, n_layers, **sizes)
     condition = None if n_classes is None else torch.tensor([0, 2, 1, 0, 0])
     fast, slow = both_samples(model, 5, condition=condition)
     assert fast.shape == (5, *shape) and fast.dtype == torch.uint8

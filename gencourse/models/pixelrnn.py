@@ -36,6 +36,7 @@ class PixelRNN(Autoregressive):
         first_kernel: odd size, 3 or more, of the first convolution (mask A: the pixel itself is hidden).
         kernel_size: odd width k of the Row LSTM's two convolutions; the Diagonal BiLSTM has no use for it.
         n_classes: condition on a class index, by a bias on the residual stream.
+        place_bias: learn a bias for every place of the page, added to the residual stream.
 
     Raises:
         TypeError, ValueError: an unknown kind, an even kernel, or a size that is no positive integer.
@@ -51,6 +52,7 @@ class PixelRNN(Autoregressive):
         first_kernel: int = 7,
         kernel_size: int = 3,
         n_classes: int | None = None,
+        place_bias: bool = False,
     ):
         super().__init__(event_shape, levels, n_classes)
         check_image_shape(self.event_shape)
@@ -67,6 +69,9 @@ class PixelRNN(Autoregressive):
         self.blank = 1 if kind == "diagonal" else 0
         self.first = MaskedConv2d(1, 2 * hidden, first_kernel, "A")
         self.class_bias = None if n_classes is None else nn.Embedding(n_classes, 2 * hidden)
+        # for the blank column as well: (H, W + blank, 1, 2h)
+        place = (height, width + self.blank, 1, 2 * hidden)
+        self.place_bias = nn.Parameter(torch.zeros(place)) if place_bias else None
         self.layers = nn.ModuleList(
             KINDS[kind](hidden, height, width + self.blank, odd(kernel_size)) for _ in range(n_layers)
         )
@@ -81,6 +86,8 @@ class PixelRNN(Autoregressive):
         h = h.permute(2, 3, 0, 1).contiguous()  # (H, W + blank, B, 2h)
         if condition is not None:
             h = h + self.class_bias(condition.long()).to(h.dtype)
+        if self.place_bias is not None:
+            h = h + self.place_bias.to(h.dtype)
         for layer in self.layers:
             h = layer(h)
         h = self.head(h[:, : self.event_shape[2]])  # (H, W, B, levels)
@@ -89,7 +96,9 @@ class PixelRNN(Autoregressive):
     def _stepper(self, n: int, condition: Tensor | None):
         self.check_condition(condition, n)
         width, position = self.event_shape[2], -1
-        bias = 0 if condition is None else self.class_bias(condition.long())  # (n, 2h)
+        bias = self.first.bias.new_zeros(1) if condition is None else self.class_bias(condition.long())  # (n, 2h)
+        places = bias.new_zeros(1, 1) if self.place_bias is None else self.place_bias.flatten(0, 1)
+        places = places.expand(self.event_shape[1] * (width + self.blank), 1, -1)  # a place, blank ones too
         first = RowCache(self.first, n, width + self.blank)
         layers = [layer.stepper(n) for layer in self.layers]
         _, hidden, _, out = self.head
@@ -103,14 +112,14 @@ class PixelRNN(Autoregressive):
             value = None if previous is None else previous[:, None] * scale - 1  # (n, 1)
             if column == 0 and value is not None:
                 if self.blank:
-                    advance(width, value)
+                    advance(position // width - 1, width, value)
                     value = torch.zeros_like(value)
                 for layer in layers:
                     layer.finish_row()
-            return torch.addmm(b2, torch.addmm(b1, advance(column, value).relu_(), w1).relu_(), w2)
+            return torch.addmm(b2, torch.addmm(b1, advance(position // width, column, value).relu_(), w1).relu_(), w2)
 
-        def advance(column: int, value: Tensor | None) -> Tensor:
-            h = first(column, value) + bias
+        def advance(row: int, column: int, value: Tensor | None) -> Tensor:
+            h = first(column, value) + bias + places[row * (width + self.blank) + column]
             for layer in layers:
                 h = layer(column, h)
             return h  # (n, 2h)
