@@ -109,7 +109,8 @@ def fit(
 ) -> History:
     """Minimise `model.loss` on random batches of x, in place.
 
-    Adam, or Muon and Adam; the step size rises linearly over the first 5 % of the steps and falls to zero on half a cosine.
+    Adam, or Muon and Adam; the step size rises linearly over the first 5 % of the steps and falls to zero on half a
+    cosine.
 
     Args:
         x: (N, …) examples. condition: (N,) classes, given to `model.loss` as a second argument.
@@ -323,7 +324,7 @@ def fit_gan(
     return history
 
 
-def _optimizers(model: nn.Module, lr: float, muon: float) -> tuple[dict[str, torch.optim.Optimizer], dict[str, float]]:
+def _optimizers(model: nn.Module, lr: float, muon: float) -> tuple[dict, dict[str, float]]:
     """Who moves which weights, and the largest step size of each."""
     matrices = hidden_matrices(model) if muon else []
     if muon and not matrices:

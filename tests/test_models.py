@@ -6,6 +6,7 @@ falls on one event, which would hide it. The laws of PixelRNN stand in test_pixe
 
 import copy
 import math
+import sys
 from itertools import product
 
 import pytest
@@ -13,12 +14,12 @@ import torch
 import torch.nn.functional as F
 
 from gencourse.metrics import receptive_field
-from gencourse.models import ContextTable, PixelCNN, PixelRNN, WaveNet
+from gencourse.models import ContextTable, PixelCNN, PixelRNN, WaveNet, compiled
 from gencourse.models import base as base_module
 from gencourse.models import causal as causal_module
 from gencourse.models.base import Autoregressive, draw
 from gencourse.models.causal import CausalConv1d, MaskedConv2d, RowCache, VerticalConv2d, causal_mask
-from gencourse.models.wavenet import Queue
+from gencourse.models.wavenet import FEW, Queue
 
 STACKS = ("single", "gated")
 
@@ -109,6 +110,9 @@ def law_cached(model, n):
     """One position at a time gives the logits of the whole pass, and the same samples."""
     condition = classes(model, n)
     fast, slow = (model.sample(n, generator(3), cached=cached, condition=condition) for cached in (True, False))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(type(model), "_sample_compiled", Autoregressive._sample_compiled)
+        assert torch.equal(fast, model.sample(n, generator(3), condition=condition))
     assert fast.shape == (n, *model.event_shape) and fast.dtype == torch.uint8
     for x in (fast, random_events(model, n)):
         values = x.long().flatten(1)
@@ -688,6 +692,36 @@ def test_sampling_follows_the_weights_of_the_moment():
             for parameter in model.parameters():
                 parameter.neg_()
         law_cached(model, 5)
+
+
+def test_the_compiled_loop_of_wavenet_is_the_stepper(monkeypatch):
+    """Long enough for every ring to go round; whole, after a prefix, by several threads, and piece by piece."""
+    used, sample_wavenet = [], compiled.sample_wavenet
+    monkeypatch.setattr(compiled, "sample_wavenet", lambda *given: used.append(sample_wavenet(*given)))
+    model = wavenet((300,), 8, dilations=(1, 2, 4, 8, 16), kernel_size=3, n_classes=3)
+    few, condition = FEW * torch.get_num_threads(), torch.arange(FEW * torch.get_num_threads()) % 3
+    prefix = random_events(model, few)[:, :50]
+
+    def samples(**given):
+        return model.sample(few, generator(3), condition=condition, **given)
+
+    pieces = samples(progress=lambda positions: [i for i in positions])
+    fast = samples(), samples(prefix=prefix), pieces
+    assert len(used) == 3
+    model.sample(few + 1, condition=torch.zeros(few + 1, dtype=torch.long))
+    assert len(used) == 3, "the stepper is for many sequences"
+    monkeypatch.setattr(WaveNet, "_sample_compiled", Autoregressive._sample_compiled)
+    for ours, theirs in zip(fast, (samples(), samples(prefix=prefix), fast[0]), strict=True):
+        assert torch.equal(ours, theirs)
+
+
+def test_without_numba_the_stepper_samples(monkeypatch):
+    model = wavenet((6,))
+    expected = model.sample(2, generator())
+    monkeypatch.setitem(sys.modules, "numba", None)
+    monkeypatch.delitem(sys.modules, "gencourse.models.compiled")
+    monkeypatch.delattr("gencourse.models.compiled")
+    assert torch.equal(model.sample(2, generator()), expected)
 
 
 def test_wavenet_takes_any_length():

@@ -16,6 +16,7 @@ from .base import Autoregressive, positive_integer
 from .causal import CausalConv1d
 
 DILATIONS = (1, 2, 4, 8, 16, 32, 64, 128, 256)
+FEW = 4  # sequences a thread that are sampled one after the other, by the compiled loop
 
 
 class WaveNet(Autoregressive):
@@ -83,6 +84,17 @@ class WaveNet(Autoregressive):
         shape = self.event_shape if length is None else (positive_integer("length", length),)
         with torch.no_grad():
             return self._sample(shape, n, generator, cached, prefix, condition, progress)
+
+    def _sample_compiled(self, x: Tensor, noise: Tensor, written: int, condition: Tensor | None, progress) -> bool:
+        # one sequence after the other, a thread: with more of them the stepper's products of matrices are faster
+        if len(x) > FEW * torch.get_num_threads() or any(p.device.type != "cpu" for p in self.parameters()):
+            return False
+        try:
+            from . import compiled
+        except ImportError:  # there is no Numba for this Python, or this machine
+            return False
+        compiled.sample_wavenet(self, x, noise, written, condition, progress)
+        return True
 
     def _pass(self, x: Tensor, i: int, condition: Tensor | None) -> Tensor:
         return self.logits(x[:, : i + 1], condition)[:, :, i]

@@ -1,0 +1,155 @@
+"""A WaveNet's sampling as a loop over samples, compiled: what `WaveNet.sample` runs on a CPU that has Numba.
+
+`WaveNet._stepper` computes each layer only where a sample is new. The arithmetic of a layer is then less than a
+microsecond, and PyTorch needs several to start a single operation. Here the same arithmetic is written as plain loops
+over numbers, for one sequence after the other, and Numba (numba.pydata.org) compiles them.
+"""
+
+import math
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+
+import numpy as np
+import torch
+from numba import njit
+from torch import Tensor
+
+compiled = njit(cache=True, nogil=True, fastmath={"contract"})  # contract: a·b + c in one rounding
+
+
+def run(kernel: Callable, x: Tensor, noise: Tensor, state: tuple, weights: tuple, written: int, progress) -> None:
+    """Fill x, (n, D) levels, from position `written` on: events are shared out among threads.
+
+    Args:
+        kernel: called as kernel(x, noise, *state, *weights, first, last, written), arrays of some of the events.
+        state: arrays (n, …) that are read and written. weights: arrays that are read.
+        progress: wraps the loop over positions, or None.
+    """
+    n, length = x.shape
+    levels, random = x.numpy(), noise.numpy()
+    shares = [slice(*ends) for ends in _shares(n, min(n, torch.get_num_threads()))]
+    piece = length if progress is None else max(1, length // 100)
+    with ThreadPoolExecutor(len(shares)) as pool:
+        for first in (progress or iter)(range(length)):
+            if first % piece == 0:
+                last = min(first + piece, length)
+                calls = [
+                    pool.submit(kernel, levels[s], random[s], *(a[s] for a in state), *weights, first, last, written)
+                    for s in shares
+                ]
+                for call in calls:
+                    call.result()
+
+
+def _shares(n: int, parts: int) -> list[tuple[int, int]]:
+    ends = [round(i * n / parts) for i in range(parts + 1)]
+    return list(zip(ends, ends[1:]))
+
+
+def array(tensor: Tensor) -> np.ndarray:
+    """Contiguous float32, as the kernels expect."""
+    return np.ascontiguousarray(tensor.detach().numpy(), dtype=np.float32)
+
+
+# -- what a layer does at one position -------------------------------------------------------------------------
+
+
+@compiled
+def add_product(out, h, weight):
+    """out += h @ weight: (out,), (in,), (in, out)."""
+    for i in range(len(h)):
+        for j in range(len(out)):
+            out[j] += h[i] * weight[i, j]
+
+
+@compiled
+def rectify(h):
+    for i in range(len(h)):
+        h[i] = max(h[i], np.float32(0))
+
+
+@compiled
+def draw(logits, noise):
+    """Invert the cumulative distribution, as `base.draw` does; `logits` is written over."""
+    largest, total = logits.max(), np.float32(0)
+    for k in range(len(logits)):
+        total += np.float32(math.exp(logits[k] - largest))
+        logits[k] = total
+    level = 0
+    while logits[level] <= noise * total and logits[level] < total:
+        level += 1
+    return level
+
+
+# -- WaveNet ---------------------------------------------------------------------------------------------------
+
+
+@compiled
+def wavenet(x, noise, rings, bias, starts, dilations, first, first_bias, taps, out, out_bias, w1, b1, w2, b2,
+            begin, end, written):  # fmt: skip
+    """Samples `begin` to `end` of each sequence.
+
+    Args:
+        x: (n, T) levels. noise: (n, T) uniform. written: samples before this one are given.
+        rings: (n, length of all rings, C): the last inputs of every layer; layer l's begin at starts[l].
+        bias: (n, L, 2C), with the class. first: (taps, C). taps: (L, taps, C, 2C). out: (L, C, C + S), to the residual
+            stream and to the sum of the skips. w1, b1, w2, b2: the head.
+    """
+    layers, n_taps, channels = taps.shape[:3]
+    stream = np.empty(out.shape[2], np.float32)  # residual stream, then the sum of the skips
+    gates, z = np.empty(2 * channels, np.float32), np.empty(channels, np.float32)
+    hidden, logits = np.empty(len(b1), np.float32), np.empty(len(b2), np.float32)
+    half, scale = np.float32(0.5), np.float32(2 / (len(b2) - 1))
+    for n in range(len(x)):
+        for t in range(begin, end):
+            stream[:channels], stream[channels:] = first_bias, 0
+            for k in range(len(first)):
+                if t - len(first) + k >= 0:
+                    stream[:channels] += (x[n, t - len(first) + k] * scale - np.float32(1)) * first[k]
+            for layer in range(layers):
+                size = starts[layer + 1] - starts[layer]
+                ring = rings[n, starts[layer] : starts[layer + 1]]
+                ring[t % size] = stream[:channels]
+                gates[:] = bias[n, layer]
+                for k in range(n_taps):
+                    past = t - (n_taps - 1 - k) * dilations[layer]
+                    if past >= 0:
+                        add_product(gates, ring[past % size], taps[layer, k])
+                for j in range(channels):  # σ(a) = (1 + tanh(a/2))/2
+                    z[j] = math.tanh(gates[j]) * (half + half * math.tanh(half * gates[channels + j]))
+                stream += out_bias[layer]
+                add_product(stream, z, out[layer])
+            if t >= written:
+                skips = stream[channels:]
+                rectify(skips)
+                hidden[:] = b1
+                add_product(hidden, skips, w1)
+                rectify(hidden)
+                logits[:] = b2
+                add_product(logits, hidden, w2)
+                x[n, t] = draw(logits, noise[n, t])
+
+
+def sample_wavenet(model, x: Tensor, noise: Tensor, written: int, condition: Tensor | None, progress) -> None:
+    """Fill x, (n, T), where noise is uniform; see `run`."""
+    channels, skip_channels = model.first.out_channels, model.layers[0].skip.out_channels
+    dilations, n_taps = np.array(model.dilations), model.first.kernel_size[1]
+    starts = np.concatenate([[0], np.cumsum((n_taps - 1) * dilations + 1)])
+    bias = torch.stack([layer.dilated.bias.expand(len(x), -1) for layer in model.layers], 1)  # (n, L, 2C)
+    if condition is not None:
+        bias = bias + torch.stack([layer.class_bias(condition.long()) for layer in model.layers], 1)
+    taps = torch.stack([layer.dilated.weight[:, :, 0].permute(2, 1, 0) for layer in model.layers])  # (L, taps, C, 2C)
+    out = torch.zeros(len(taps), channels, channels + skip_channels)
+    out_bias = torch.zeros(len(taps), channels + skip_channels)
+    for i, layer in enumerate(model.layers):
+        for conv, columns in ((layer.residual, slice(channels)), (layer.skip, slice(channels, None))):
+            if conv is not None:  # the last layer has no residual
+                out[i, :, columns], out_bias[i, columns] = conv.weight.flatten(1).T, conv.bias
+    rings = np.zeros((len(x), starts[-1], channels), np.float32)
+    first = array(model.first.weight[:, 0, 0].T), array(model.first.bias)
+    weights = starts, dilations, *first, *map(array, (taps, out, out_bias)), *_head(model.head)
+    run(wavenet, x, noise, (rings, array(bias)), weights, written, progress)
+
+
+def _head(head) -> tuple:
+    return tuple(array(a) for layer in head[1::2] for a in (layer.weight.flatten(1).T, layer.bias))
