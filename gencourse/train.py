@@ -334,7 +334,9 @@ def _optimizers(model: nn.Module, lr: float, muon: float) -> tuple[dict, dict[st
     dtype = torch.bfloat16 if matrices and native_bfloat16(matrices[0].device) else torch.float32
     rest = [p for p in model.parameters() if id(p) not in theirs]
     optimizers = {"optimizer": torch.optim.Adam(rest, lr=lr, betas=(0.9, 0.99))} if rest else {}
-    return (optimizers | {"muon": Muon(matrices, muon, dtype=dtype)} if matrices else optimizers), {"optimizer": lr, "muon": muon}
+    if matrices:
+        optimizers["muon"] = Muon(matrices, muon, dtype=dtype)
+    return optimizers, {"optimizer": lr, "muon": muon}
 
 
 def schedule(step: int, steps: int) -> float:

@@ -248,6 +248,8 @@ class VAE(LatentVariableModel):
         body: "dense", or "convolutional" for (C, H, W) with H and W divisible by 4: two convolutions of stride 2 come
             before the dense layers of the encoder, and two transposed ones after those of the decoder.
         channels: of the first convolution; the second has twice as many.
+        gated: the dense layers between are gated linear units (Dauphin et al., arXiv:1612.08083), as in Tomczak and
+            Welling, arXiv:1705.07120; else SiLU.
         sigma: standard deviation of a Gaussian decoder: a positive number; "learned", one for all pixels; or
             "predicted" by the decoder for every pixel and code, at least exp(−4). A Bernoulli decoder has none.
         beta, free_bits: of the ELBO that `loss` minimises. n_samples: draws of the bound that `loss` minimises, more
@@ -257,7 +259,7 @@ class VAE(LatentVariableModel):
     """
 
     def __init__(self, event_shape=(1, 28, 28), latent=50, likelihood="bernoulli", hidden=(200, 200), body="dense",
-                 channels=32, sigma=1.0, beta=1.0, free_bits=0.0, n_samples=1):  # fmt: skip
+                 channels=32, sigma=1.0, beta=1.0, free_bits=0.0, n_samples=1, gated=False):  # fmt: skip
         super().__init__(event_shape, latent, likelihood, beta, free_bits, n_samples)
         if sigma not in ("learned", "predicted"):
             if isinstance(sigma, bool) or not isinstance(sigma, (int, float)) or not 0 < sigma < math.inf:
@@ -266,7 +268,7 @@ class VAE(LatentVariableModel):
             raise ValueError(f'sigma is {sigma!r}, but a Bernoulli decoder has none: take likelihood="gaussian"')
         self.sigma, self.parts = sigma, 2 if sigma == "predicted" else 1  # of the decoder's output: m, and log σ
         sizes = (self.event_shape, 2 * self.latent, self.latent, self.parts)
-        self.encoder, self.decoder = _networks(*sizes, hidden, body, channels)
+        self.encoder, self.decoder = _networks(*sizes, hidden, body, channels, gated)
         if sigma == "learned":
             self.log_sigma = nn.Parameter(torch.zeros(()))
 
@@ -449,7 +451,7 @@ def reparameterise(mean: Tensor, std: Tensor, generator: torch.Generator | None 
 # -- networks ----------------------------------------------------------------------------------------------------
 
 
-def _networks(event_shape, encoded, latent, parts, hidden, body, channels) -> tuple[nn.Module, nn.Module]:
+def _networks(event_shape, encoded, latent, parts, hidden, body, channels, gated) -> tuple[nn.Module, nn.Module]:
     """Encoder (B, *event_shape) -> (B, encoded) and decoder (B, latent) -> (B, parts · C, …)."""
     if not isinstance(hidden, Sequence):
         raise TypeError(f"hidden is {hidden!r}; expected a tuple of widths such as (200, 200)")
@@ -458,8 +460,8 @@ def _networks(event_shape, encoded, latent, parts, hidden, body, channels) -> tu
         raise ValueError(f"body is {body!r}; expected one of {BODIES}")
     if body == "dense":
         size = math.prod(event_shape)
-        encoder = nn.Sequential(_Scale(), nn.Flatten(), *_dense([size, *widths, encoded]))
-        return encoder, nn.Sequential(*_dense([latent, *widths[::-1], parts * size]))
+        encoder = nn.Sequential(_Scale(), nn.Flatten(), *_dense([size, *widths, encoded], gated))
+        return encoder, nn.Sequential(*_dense([latent, *widths[::-1], parts * size], gated))
     if len(event_shape) != 3 or event_shape[1] % 4 or event_shape[2] % 4:
         raise ValueError(f"event_shape is {event_shape}; a convolutional body takes (C, H, W), H and W divisible by 4")
     first, second = positive_integer("channels", channels), 2 * channels
@@ -469,21 +471,21 @@ def _networks(event_shape, encoded, latent, parts, hidden, body, channels) -> tu
         _Scale(),
         nn.Conv2d(event_shape[0], first, 4, stride=2, padding=1), nn.SiLU(),  # (B, first, H/2, W/2)
         nn.Conv2d(first, second, 4, stride=2, padding=1), nn.SiLU(),  # (B, second, H/4, W/4)
-        nn.Flatten(), *_dense([size, *widths, encoded]),
+        nn.Flatten(), *_dense([size, *widths, encoded], gated),
     )  # fmt: skip
     decoder = nn.Sequential(
-        *_dense([latent, *widths[::-1], size]), nn.SiLU(), nn.Unflatten(1, (second, height, width)),
+        *_dense([latent, *widths[::-1], size], gated), nn.SiLU(), nn.Unflatten(1, (second, height, width)),
         nn.ConvTranspose2d(second, first, 4, stride=2, padding=1), nn.SiLU(),
         nn.ConvTranspose2d(first, parts * event_shape[0], 4, stride=2, padding=1),
     )  # fmt: skip
     return encoder, decoder
 
 
-def _dense(sizes: Sequence[int]) -> list[nn.Module]:
+def _dense(sizes: Sequence[int], gated: bool) -> list[nn.Module]:
     layers = []
-    for inputs, outputs in zip(sizes, sizes[1:]):
-        layers += [nn.Linear(inputs, outputs), nn.SiLU()]
-    return layers[:-1]
+    for inputs, outputs in zip(sizes[:-1], sizes[1:-1]):
+        layers += [nn.Linear(inputs, 2 * outputs), nn.GLU()] if gated else [nn.Linear(inputs, outputs), nn.SiLU()]
+    return [*layers, nn.Linear(*sizes[-2:])]
 
 
 class _Scale(nn.Module):
