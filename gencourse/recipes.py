@@ -61,18 +61,19 @@ RECIPES = {
     ),
     "pixelcnn-grey": dict(
         model=PixelCNN, task=tasks.grey_digits,
-        build=dict(event_shape=DIGITS, levels=256, stacks="single", n_blocks=15, channels=64),
-        fit=dict(steps=80_000, batch_size=32, lr=2e-3, average=0.9998),
+        build=dict(event_shape=DIGITS, levels=256, n_blocks=4, channels=64, kernel_size=11, place_bias=True),
+        fit=dict(steps=20_000, batch_size=48, lr=4e-3, muon=0.02, average=0.9995),
     ),
     "pixelrnn-row": dict(
         model=PixelRNN, task=tasks.binary_digits,
-        build=dict(event_shape=DIGITS, kind="row", n_layers=4, hidden=32),
-        fit=dict(steps=40_000, batch_size=64, lr=2e-3, average=0.9995),
+        build=dict(event_shape=DIGITS, kind="row", n_layers=2, hidden=32, first_kernel=13, kernel_size=7,
+                   place_bias=True),
+        fit=dict(steps=12_000, batch_size=64, lr=3e-3, muon=0.02, average=0.9995),
     ),
     "pixelrnn-diagonal": dict(
         model=PixelRNN, task=tasks.binary_digits,
-        build=dict(event_shape=DIGITS, kind="diagonal", n_layers=3, hidden=32),
-        fit=dict(steps=40_000, batch_size=64, lr=2e-3, average=0.9995),
+        build=dict(event_shape=DIGITS, kind="diagonal", n_layers=2, hidden=32, first_kernel=13, place_bias=True),
+        fit=dict(steps=12_000, batch_size=64, lr=3e-3, muon=0.02, average=0.9995),
     ),
     "vae-gated": dict(
         model=VAE, task=tasks.binary_digits, build=MNIST_GATED, warm_up=15_000,

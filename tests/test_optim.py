@@ -69,9 +69,9 @@ def test_fit_by_muon_is_the_same_after_an_interruption(tmp_path):
     halves, plain = copy.deepcopy(whole), copy.deepcopy(whole)
     options = dict(steps=8, batch_size=16, muon=0.02, average=0.9, precision="float32")
     losses = fit(whole, x, **options).loss
-    history = fit(halves, x, minutes=1e-9, **options, checkpoint=tmp_path / "state")
+    history = fit(halves, x, minutes=0.0005, **options, checkpoint=tmp_path / "state")
     while history.interrupted:
-        history = fit(halves, x, minutes=1e-9, **options, checkpoint=tmp_path / "state")
+        history = fit(halves, x, minutes=0.0005, **options, checkpoint=tmp_path / "state")
     assert history.loss == losses
     for a, b in zip(whole.parameters(), halves.parameters(), strict=True):
         assert torch.equal(a, b)
