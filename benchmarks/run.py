@@ -1,11 +1,12 @@
 """Time the fast paths beside the plain ones, in one run, and print the ratios as a table.
 
     python benchmarks/run.py            all of it, about ten minutes on two cores
-    python benchmarks/run.py sampling   or: training, growth, sound, workers
+    python benchmarks/run.py sampling   or: stored, sound, training, epochs, growth, workers
 
 Machines are noisy: only ratios of one run mean something. Medians of interleaved repetitions.
 """
 
+import contextlib
 import statistics
 import sys
 import tempfile
@@ -13,9 +14,11 @@ import time
 
 import torch
 import torch.nn.functional as F
+from torch.utils.flop_counter import FlopCounterMode
 
-from gencourse import data, metrics, study
+from gencourse import checkpoints, data, metrics, study
 from gencourse.models import PixelCNN, PixelRNN, WaveNet
+from gencourse.models.base import Autoregressive
 from gencourse.models.causal import MaskedConv2d
 from gencourse.models.pixelcnn import ResidualBlock
 from gencourse.train import fit, native_bfloat16, schedule
@@ -49,6 +52,48 @@ def sampling():
         fast = seconds(lambda model=model: model.sample(64))
         plain = seconds(lambda model=model: model.sample(64, cached=False, prefix=prefix), 1) * 14
         row(f"64 images, {name}", plain, fast, "textbook loop: 56 of 784 pixels, scaled")
+
+
+def stored(n=64):
+    """The stored autoregressive models: sampling beside one parallel pass over the same batch, the least it could cost.
+
+    The pass is `log_prob`: all conditionals of known images, in float32 as sampling is.
+    """
+    print("\n| what | one pass | sampling | passes | how |\n|---|---|---|---|---|")
+    for name in ("pixelcnn", "pixelcnn-large", "pixelrnn-row", "pixelrnn-diagonal"):
+        if checkpoints.path(name).is_file():
+            model, _ = checkpoints.load(name)
+            x = model.sample(n)
+            with torch.no_grad():
+                least = seconds(lambda model=model, x=x: model.log_prob(x), 5)
+            against_pass(f"{n} images, `{name}`", least, seconds(lambda model=model: model.sample(n)))
+    model, card = checkpoints.load("wavenet")
+    word = torch.tensor([0])
+    x = model.sample(1, condition=word)
+    with torch.no_grad():
+        least = seconds(lambda: model.log_prob(x, word), 5)
+    layers = f"{len(model.dilations)} layers"
+
+    def speech():
+        model.sample(1, condition=word)
+
+    against_pass(f"1 s of sound, `wavenet`, {layers}", least, seconds(speech), "compiled by Numba")
+    with stepper_only():
+        against_pass("the same, without Numba", least, seconds(speech, 1), "the stepper")
+
+
+def against_pass(name, least, fast, note=""):
+    print(f"| {name} | {least:.3g} s | {fast:.3g} s | **{fast / least:.1f}×** | {note} |", flush=True)
+
+
+@contextlib.contextmanager
+def stepper_only():
+    """Sampling without the compiled loop."""
+    compiled, WaveNet._sample_compiled = WaveNet._sample_compiled, Autoregressive._sample_compiled
+    try:
+        yield
+    finally:
+        WaveNet._sample_compiled = compiled
 
 
 def one_pass(model, length, repeat=5):
@@ -142,6 +187,49 @@ def training(rounds=6, steps=300):
     print(f"after {steps} equal steps {nats[0]:.2f} nats plain, {nats[1]:.2f} here")
 
 
+def epochs(steps=5):
+    """Seconds an epoch of the recipes, by float32 and by what `fit` chooses; and what the products alone would take.
+
+    The limit counts the multiplications of a step's convolutions and matrix products, forward and backward, at the rate
+    of one large matrix product on this machine, in the precision that `fit` chooses.
+    """
+    rates = {dtype: rate(dtype) for dtype in (torch.float32, torch.bfloat16)}
+    told = ", ".join(f"{dtype} {value / 1e9:.0f} GFLOP/s".removeprefix("torch.") for dtype, value in rates.items())
+    print(f"\nA product of two 2,048 × 2,048 matrices: {told}\n")
+    print("| an epoch of | float32 | here | ratio | products alone |\n|---|---|---|---|---|")
+    for name in ("pixelcnn", "pixelcnn-large", "pixelrnn-row", "pixelrnn-diagonal", "pixelcnn-grey", "vae", "vae-gated",
+                 "wavenet"):  # fmt: skip
+        recipe = checkpoints.RECIPES[name]
+        task, settings = recipe["task"](), recipe["fit"] | {"steps": steps}
+        took = {"float32": [], "auto": []}
+        for precision in (*took, *took, *took):  # in turns; the first of each warms up
+            history = fit(recipe["model"](**recipe["build"]), task.x, condition=task.condition, prepare=task.prepare,
+                          **(settings | {"precision": precision}))  # fmt: skip
+            took[precision].append(history.seconds / steps)
+        batches = len(task.x) / settings["batch_size"]
+        plain, fast = (batches * statistics.median(values[1:]) for values in took.values())
+        dtype = torch.bfloat16 if history.precision == "bfloat16" else torch.float32
+        limit = batches * operations(recipe, task) / rates[dtype]
+        print(f"| `{name}` | {plain:.0f} s | {fast:.0f} s | **{plain / fast:.1f}×** | {limit:.0f} s, "
+              f"{limit / fast:.0%} of it |", flush=True)  # fmt: skip
+
+
+def rate(dtype, size=2048):
+    """Operations a second of a large matrix product."""
+    a, b = torch.randn(2, size, size).to(dtype)
+    return 2 * size**3 / seconds(lambda: a @ b, 7)
+
+
+def operations(recipe, task) -> int:
+    """Floating-point operations of one step's products, forward and backward."""
+    model, x = recipe["model"](**recipe["build"]), task.x[: recipe["fit"]["batch_size"]]
+    given = () if task.condition is None else (task.condition[: len(x)],)
+    x = x if task.prepare is None else task.prepare(x, torch.Generator().manual_seed(0))
+    with FlopCounterMode(display=False) as counter:
+        model.loss(x, *given).backward()
+    return counter.get_total_flops()
+
+
 def growth():
     """Cost of one sample against image side and against length; writes growth.png beside this file."""
     import pathlib
@@ -187,7 +275,7 @@ def workers(runs=8):
 
 if __name__ == "__main__":
     torch.manual_seed(0)
-    parts = {part.__name__: part for part in (sampling, sound, training, growth, workers)}
+    parts = {part.__name__: part for part in (sampling, stored, sound, training, epochs, growth, workers)}
     print(f"PyTorch {torch.__version__}, {torch.get_num_threads()} threads, native bfloat16: {native_bfloat16()}\n")
     print("| what | plain | here | ratio | how |\n|---|---|---|---|---|")
     for name in sys.argv[1:] or parts:

@@ -76,8 +76,8 @@ RECIPES = {
         fit=dict(steps=12_000, batch_size=64, lr=3e-3, muon=0.02, average=0.9995),
     ),
     "vae-gated": dict(
-        model=VAE, task=tasks.binary_digits, build=MNIST_GATED, warm_up=15_000,
-        fit=dict(steps=75_000, batch_size=250, lr=1e-3, muon=0.02, average=0.9995, precision="float32"),
+        model=VAE, task=tasks.binary_digits, build=MNIST_GATED, warm_up=7_000,
+        fit=dict(steps=36_000, batch_size=500, lr=1e-3, muon=0.02, average=0.9995, precision="float32"),
     ),
     "iwae-gated": dict(
         model=VAE, task=tasks.binary_digits, build=dict(MNIST_GATED, n_samples=50), start="vae-gated",
