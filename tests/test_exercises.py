@@ -576,6 +576,8 @@ async def awaited(kernel_size, kind):
     (lambda kernel_size, kind: {"mask": 1}, "wrong type", "a dict"),
     (lambda kernel_size, kind: [[1, 0], [1]], "wrong type", "numbers are due"),
     (lambda kernel_size, kind: torch.zeros(3, 3, dtype=torch.complex64), "wrong type", "tensor"),
+    (lambda kernel_size, kind: torch.zeros(2, dtype=torch.complex64), "wrong type", "a tensor of shape (2,)"),
+    (lambda kernel_size, kind: np.zeros(2, dtype=complex), "wrong type", "an array of shape (2,)"),
     (lambda kernel_size, kind: torch.zeros(3, 3, device="meta"), "wrong type", "tensor"),
     (lambda kernel_size: 0, "wrong parameters", "causal_mask(kernel_size, kind)"),
     (lambda kernel_size, kind, more: 0, "wrong parameters", "more"),
