@@ -326,7 +326,7 @@ def _figures(seed: int, *pairs: tuple) -> tuple[Tensor, ...]:
 
 
 def _many_figures(n: int, seed: int) -> tuple[Tensor, ...]:
-    """Pairs of all kinds: a third of the nats tie, few have none."""
+    """Pairs of all kinds: some figures tie, and for some there is none."""
     nats = 80 + (8 * _random(2, n, seed=seed)).round()
     nats[:, : n // 10] = torch.where(_random(2, n // 10, seed=seed + 1) < 0.5, math.nan, nats[:, : n // 10])
     bound, data = _random(2, n, seed=seed + 2) < 0.5, (_random(2, n, seed=seed + 3) < 0.25).long()
@@ -529,7 +529,7 @@ def _(results):
     "Wrong already where both figures are exact and the data the same: there the lower one is surely better.")
 def _(results):
     return any(said != due for said, due, (a, bound_a, data_a, b, bound_b, data_b) in _pairs(_sound(results))
-               if not bound_a and not bound_b and data_a == data_b and a != b)
+               if not bound_a and not bound_b and data_a == data_b and (a < b or a > b))
 
 
 @surely_better.symptom(
@@ -578,12 +578,12 @@ def _(results):
 
 # 3
 
-def _costs(n: int, *, seed: int, gap: float, alike: float = 20.0, own: float = 2.0, level: float = 90.0):
+def _costs(n: int, *, seed: int, gap: float, alike: float = 20.0, own: float = 2.0, level: float = 90.0) -> tuple:
     """Nats of n images, rounded to quarters, for two models: an image that is hard for one is hard for the other."""
     hard, own_a, own_b = torch.randn((3, n), generator=seeded(seed), device="cpu", dtype=torch.float32)
     b = level + abs(alike) * hard + own * own_b
     a = level + gap + alike * hard + own * own_a
-    return ((4 * x).round() / 4 for x in (a, b))
+    return (4 * a).round() / 4, (4 * b).round() / 4
 
 
 def _each_dearer(n: int, by: float, seed: int) -> tuple[Tensor, Tensor]:
@@ -674,7 +674,7 @@ paired_interval.mistake(
     "that.")
 paired_interval.mistake(
     "N - 1 below the root", "math.sqrt(len(d))", "math.sqrt(len(d) - 1)",
-    "N - 1 stands below the root. It belongs into the standard deviation, once; the mean is over N images.")
+    "N - 1 stands below the root. It belongs in the standard deviation, once; the mean is over N images.")
 paired_interval.mistake(
     "one-sided", "half = 1.96", "half = 1.645",
     "1.645 leaves 5 % on one side. An interval has two ends: 2.5 % beyond each, which is 1.96.")
@@ -745,7 +745,7 @@ def _(results):
 @paired_interval.symptom(
     "unsure where all images agree",
     "Where every image costs exactly as much more under a, nothing is left to chance, and the interval has no width. "
-    "Yours has one: it does not come from how the differences differ among each other.")
+    "Yours has one: it does not come from how the differences differ from one another.")
 def _(results):
     return not _proportional(results) and any(
         r.case.label in (_CONSTANT, _TWICE) and r.value.diff().abs() > 1e-2 for r in _sound(results))
@@ -843,8 +843,8 @@ def _sweep(keeps: str) -> str:
 
 pareto_front.mistake(
     "only the best of each column", f"return {_FRONT}", "return (cost == cost.min()) | (loss == loss.min())",
-    "Only the cheapest and the best are kept. Between them lie models that cost more than the one and lose less than "
-    "the other would: who beats those?")
+    "Only the cheapest and the best are kept. Between them lie models that are cheaper than the best and better than "
+    "the cheapest: who beats those?")
 pareto_front.mistake(
     "best on both", f"return {_FRONT}", "return (cost == cost.min()) & (loss == loss.min())",
     "Only a model that is best on both is kept, and mostly there is none: one is dropped as soon as another is better "
@@ -866,8 +866,8 @@ pareto_front.mistake(
     "Of models that are equal on both only the first is kept. Neither beats the other: both are on the front.")
 pareto_front.mistake(
     "larger is better", f"return {_FRONT}", "return ~(no_worse & better).any(1)",
-    "The larger figures win on both. Cost and loss are the better the lower. (Or is it the other axis: models that "
-    "beat nobody, where those are due that nobody beats?)")
+    "The larger figures win on both, or the wrong axis of the table is taken: you keep the models that beat nobody. "
+    "Those are due that nobody beats, and the lower the better.")
 pareto_front.mistake(
     "a larger loss is better", f"{_NO_WORSE}     # [i, j]: i against j\n    better = {_LESS}",
     "(cost[:, None] <= cost) & (loss[:, None] >= loss)\n    better = (cost[:, None] < cost) | (loss[:, None] > loss)",
