@@ -13,16 +13,17 @@ import pytest
 import test_exercises_failures
 import test_exercises_gan
 import test_exercises_gmm
+import test_exercises_scoreboard
 import test_exercises_vae
 import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from gencourse.exercises import autoregression, core, failures, gan, gmm, start, vae
+from gencourse.exercises import autoregression, core, failures, gan, gmm, scoreboard, start, vae
 from gencourse.exercises.answers import Answers
 from gencourse.exercises.core import Exercise, Verdict
 
-MODULES = (start, autoregression, gmm, vae, gan, failures)
+MODULES = (start, autoregression, gmm, vae, gan, failures, scoreboard)
 EXERCISES = {name: thing for module in MODULES for name, thing in vars(module).items()
              if isinstance(thing, Exercise)}
 MISTAKES = [pytest.param(exercise, mistake, id=f"{name}: {mistake.name}")
@@ -317,7 +318,8 @@ def dilations_for_context__running(context, kernel_size=2):
     return out
 
 
-CHAPTERS = (test_exercises_gmm, test_exercises_vae, test_exercises_gan, test_exercises_failures)
+CHAPTERS = (test_exercises_gmm, test_exercises_vae, test_exercises_gan, test_exercises_failures,
+            test_exercises_scoreboard)
 for fn in [fn for chapter in CHAPTERS for fn in chapter.RIGHT]:
     right(fn)
 
@@ -576,6 +578,8 @@ async def awaited(kernel_size, kind):
     (lambda kernel_size, kind: {"mask": 1}, "wrong type", "a dict"),
     (lambda kernel_size, kind: [[1, 0], [1]], "wrong type", "numbers are due"),
     (lambda kernel_size, kind: torch.zeros(3, 3, dtype=torch.complex64), "wrong type", "tensor"),
+    (lambda kernel_size, kind: torch.zeros(2, dtype=torch.complex64), "wrong type", "a tensor of shape (2,)"),
+    (lambda kernel_size, kind: np.zeros(2, dtype=complex), "wrong type", "an array of shape (2,)"),
     (lambda kernel_size, kind: torch.zeros(3, 3, device="meta"), "wrong type", "tensor"),
     (lambda kernel_size: 0, "wrong parameters", "causal_mask(kernel_size, kind)"),
     (lambda kernel_size, kind, more: 0, "wrong parameters", "more"),

@@ -113,7 +113,7 @@ def shape_of(value) -> str:
     """A few words for any value: itself if it is short, else its type and shape."""
     if isinstance(value, (Tensor, np.ndarray)):
         numel = value.numel() if isinstance(value, Tensor) else value.size
-        if numel > 8 or value.ndim > 1:
+        if numel > 8 or value.ndim > 1 or "complex" in str(value.dtype):
             return f"{'a tensor' if isinstance(value, Tensor) else 'an array'} of shape {tuple(value.shape)}"
         return str([round(number, 4) for number in value.reshape(-1).tolist()])
     if callable(value):
