@@ -64,6 +64,7 @@ def add_product(out, h, weight):
 
 @compiled
 def rectify(h):
+    """h = max(h, 0), in place."""
     for i in range(len(h)):
         h[i] = max(h[i], np.float32(0))
 

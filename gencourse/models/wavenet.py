@@ -90,10 +90,10 @@ class WaveNet(Autoregressive):
         if len(x) > FEW * torch.get_num_threads() or any(p.device.type != "cpu" for p in self.parameters()):
             return False
         try:
-            from . import compiled
+            from .compiled import sample_wavenet
         except ImportError:  # there is no Numba for this Python, or this machine
             return False
-        compiled.sample_wavenet(self, x, noise, written, condition, progress)
+        sample_wavenet(self, x, noise, written, condition, progress)
         return True
 
     def _pass(self, x: Tensor, i: int, condition: Tensor | None) -> Tensor:
