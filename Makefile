@@ -43,8 +43,10 @@ book: $(SITE)
 slides: $(SITE)
 	@$(PY) docs/build.py slides
 
+# the tests in two processes of one thread, the notebooks one after the other with all threads, as they are read
 test: $(READY)
-	$(PY) -m pytest --nbval-lax --nbval-current-env --nbval-cell-timeout=300 $(TEST_FLAGS) tests notebooks
+	OMP_NUM_THREADS=1 $(PY) -m pytest -n 2 --dist loadscope $(TEST_FLAGS) tests
+	$(PY) -m pytest --nbval-lax --nbval-current-env --nbval-cell-timeout=300 $(TEST_FLAGS) notebooks
 
 execute: $(READY)
 	@$(PY) -m gencourse execute
