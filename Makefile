@@ -46,7 +46,7 @@ slides: $(SITE)
 # the tests in two processes of one thread, the notebooks one after the other with all threads, as they are read
 test: $(READY)
 	OMP_NUM_THREADS=1 $(PY) -m pytest -n 2 --dist loadscope $(TEST_FLAGS) tests
-	$(PY) -m pytest --nbval-lax --nbval-current-env --nbval-cell-timeout=300 $(TEST_FLAGS) notebooks
+	$(PY) -m pytest -p tests.conftest --nbval-lax --nbval-current-env --nbval-cell-timeout=300 $(TEST_FLAGS) notebooks
 
 execute: $(READY)
 	@$(PY) -m gencourse execute
