@@ -81,7 +81,7 @@ RECIPES = {
     ),
     "iwae-gated": dict(
         model=VAE, task=tasks.binary_digits, build=dict(MNIST_GATED, n_samples=50), start="vae-gated",
-        fit=dict(steps=20_000, batch_size=50, lr=3e-4, muon=0.005, average=0.9995, precision="float32"),
+        fit=dict(steps=12_000, batch_size=50, lr=3e-4, muon=0.005, average=0.9995, precision="float32"),
     ),
     "wavenet-long": dict(
         model=WaveNet, task=tasks.spoken_words_at_any_loudness, build=SPOKEN,
