@@ -1,6 +1,6 @@
 """Time the fast paths beside the plain ones, in one run, and print the ratios as a table.
 
-    python benchmarks/run.py            all of it, about ten minutes on two cores
+    python benchmarks/run.py            all of it, about twenty minutes on two cores
     python benchmarks/run.py sampling   or: stored, sound, training, epochs, growth, workers
 
 Machines are noisy: only ratios of one run mean something. Medians of interleaved repetitions.
@@ -67,7 +67,7 @@ def stored(n=64):
             with torch.no_grad():
                 least = seconds(lambda model=model, x=x: model.log_prob(x), 5)
             against_pass(f"{n} images, `{name}`", least, seconds(lambda model=model: model.sample(n)))
-    model, card = checkpoints.load("wavenet")
+    model, _ = checkpoints.load("wavenet")
     word = torch.tensor([0])
     x = model.sample(1, condition=word)
     with torch.no_grad():
@@ -89,11 +89,11 @@ def against_pass(name, least, fast, note=""):
 @contextlib.contextmanager
 def stepper_only():
     """Sampling without the compiled loop."""
-    compiled, WaveNet._sample_compiled = WaveNet._sample_compiled, Autoregressive._sample_compiled
+    compiled, WaveNet._fill_cached = WaveNet._fill_cached, Autoregressive._fill_cached
     try:
         yield
     finally:
-        WaveNet._sample_compiled = compiled
+        WaveNet._fill_cached = compiled
 
 
 def one_pass(model, length, repeat=5):

@@ -157,7 +157,7 @@ def fit(
     device = next(model.parameters()).device
     bfloat16 = precision == "bfloat16" or (precision == "auto" and native_bfloat16(device))
     history = History(precision="bfloat16" if bfloat16 else "float32")
-    optimizers, largest = _optimizers(model, lr, muon)
+    optimizers = _optimizers(model, lr, muon)
     settings = dict(steps=steps, batch_size=batch_size, lr=lr, average=average, clip=clip, examples=len(x))
     settings |= dict(precision=history.precision, muon=muon)
     own = dict(model.named_parameters())
@@ -183,9 +183,9 @@ def fit(
 
     def take_step(step: int) -> None:
         """The weights move, and behind them their average."""
-        for name, optimizer in optimizers.items():
+        for optimizer in optimizers.values():
             for group in optimizer.param_groups:
-                group["lr"] = largest[name] * schedule(step, steps)
+                group["lr"] = optimizer.defaults["lr"] * schedule(step, steps)
             optimizer.step()
         _average(averaged, own, average, step + 1)
 
@@ -324,8 +324,8 @@ def fit_gan(
     return history
 
 
-def _optimizers(model: nn.Module, lr: float, muon: float) -> tuple[dict, dict[str, float]]:
-    """Who moves which weights, and the largest step size of each."""
+def _optimizers(model: nn.Module, lr: float, muon: float) -> dict[str, torch.optim.Optimizer]:
+    """Who moves which weights, each with its largest step size as the default."""
     matrices = hidden_matrices(model) if muon else []
     if muon and not matrices:
         raise ValueError(f"muon is {muon}, but this {type(model).__name__} has no matrix between hidden layers to move "
@@ -336,7 +336,7 @@ def _optimizers(model: nn.Module, lr: float, muon: float) -> tuple[dict, dict[st
     optimizers = {"optimizer": torch.optim.Adam(rest, lr=lr, betas=(0.9, 0.99))} if rest else {}
     if matrices:
         optimizers["muon"] = Muon(matrices, muon, dtype=dtype)
-    return optimizers, {"optimizer": lr, "muon": muon}
+    return optimizers
 
 
 def schedule(step: int, steps: int) -> float:

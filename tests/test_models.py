@@ -111,7 +111,7 @@ def law_cached(model, n):
     condition = classes(model, n)
     fast, slow = (model.sample(n, generator(3), cached=cached, condition=condition) for cached in (True, False))
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(type(model), "_sample_compiled", Autoregressive._sample_compiled)
+        patch.setattr(type(model), "_fill_cached", Autoregressive._fill_cached)
         assert torch.equal(fast, model.sample(n, generator(3), condition=condition))
     assert fast.shape == (n, *model.event_shape) and fast.dtype == torch.uint8
     for x in (fast, random_events(model, n)):
@@ -710,7 +710,7 @@ def test_the_compiled_loop_of_wavenet_is_the_stepper(monkeypatch):
     assert len(used) == 3
     model.sample(few + 1, condition=torch.zeros(few + 1, dtype=torch.long))
     assert len(used) == 3, "the stepper is for many sequences"
-    monkeypatch.setattr(WaveNet, "_sample_compiled", Autoregressive._sample_compiled)
+    monkeypatch.setattr(WaveNet, "_fill_cached", Autoregressive._fill_cached)
     for ours, theirs in zip(fast, (samples(), samples(prefix=prefix), fast[0]), strict=True):
         assert torch.equal(ours, theirs)
 

@@ -129,26 +129,23 @@ class Autoregressive(nn.Module):
             return x.to(dtype)
         flat = x.view(n, -1)  # (n, D), raster order
         noise = drawn(torch.rand, flat.shape, device, generator)
-        positions = range(flat.shape[1])
         with torch.inference_mode(), torch.autocast(device.type, enabled=False):  # the least bookkeeping an operation
-            if cached and self._sample_compiled(flat, noise, written, condition, progress):
-                pass
-            elif cached:
-                step = self._stepper(n, condition)
-                for i in progress(positions) if progress else positions:
-                    logits = step(flat[:, i - 1] if i else None)
-                    if i >= written:
-                        flat[:, i] = draw(logits, noise[:, i])
+            if cached:
+                self._fill_cached(flat, noise, written, condition, progress)
             else:
-                positions = positions[written:]
+                positions = range(written, flat.shape[1])
                 for i in progress(positions) if progress else positions:
                     logits = self._pass(x, i, condition)
                     flat[:, i] = draw(logits, noise[:, i])
         return x.to(dtype)
 
-    def _sample_compiled(self, x: Tensor, noise: Tensor, written: int, condition: Tensor | None, progress) -> bool:
-        """Fill x, (n, D), as the stepper would, if there is a faster way; returns whether it did."""
-        return False
+    def _fill_cached(self, x: Tensor, noise: Tensor, written: int, condition: Tensor | None, progress) -> None:
+        """Fill x, (n, D) in raster order, from position `written` on, by the stepper; noise: (n, D) uniform."""
+        step, positions = self._stepper(len(x), condition), range(x.shape[1])
+        for i in progress(positions) if progress else positions:
+            logits = step(x[:, i - 1] if i else None)
+            if i >= written:
+                x[:, i] = draw(logits, noise[:, i])
 
     def _pass(self, x: Tensor, i: int, condition: Tensor | None) -> Tensor:
         """The textbook's step: a whole pass of the network for the (n, levels) logits of position i alone."""

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
-from .base import article, drawn, positive_integer
+from .base import article, draw, drawn, positive_integer
 
 
 class BernoulliMixture(nn.Module):
@@ -37,8 +37,7 @@ class BernoulliMixture(nn.Module):
     def sample(self, n: int, generator: torch.Generator | None = None) -> Tensor:
         """A component, then every pixel: (n, *event_shape) uint8."""
         n, device = positive_integer("n", n, least=0), self.probabilities.device
-        place = drawn(torch.rand, (n, 1), device, generator)
-        component = (self.log_weights.exp().cumsum(0)[:-1] <= place).sum(1)  # (n,)
+        component = draw(self.log_weights.expand(n, -1), drawn(torch.rand, n, device, generator))  # (n,)
         p = self.probabilities[component]
         return (drawn(torch.rand, p.shape, device, generator) < p).to(torch.uint8).view(n, *self.event_shape)
 

@@ -133,20 +133,14 @@ def wavenet(x, noise, rings, bias, starts, dilations, first, first_bias, taps, o
 
 def sample_wavenet(model, x: Tensor, noise: Tensor, written: int, condition: Tensor | None, progress) -> None:
     """Fill x, (n, T), where noise is uniform; see `run`."""
-    channels, skip_channels = model.first.out_channels, model.layers[0].skip.out_channels
     dilations, n_taps = np.array(model.dilations), model.first.kernel_size[1]
     starts = np.concatenate([[0], np.cumsum((n_taps - 1) * dilations + 1)])
     bias = torch.stack([layer.dilated.bias.expand(len(x), -1) for layer in model.layers], 1)  # (n, L, 2C)
     if condition is not None:
         bias = bias + torch.stack([layer.class_bias(condition.long()) for layer in model.layers], 1)
     taps = torch.stack([layer.dilated.weight[:, :, 0].permute(2, 1, 0) for layer in model.layers])  # (L, taps, C, 2C)
-    out = torch.zeros(len(taps), channels, channels + skip_channels)
-    out_bias = torch.zeros(len(taps), channels + skip_channels)
-    for i, layer in enumerate(model.layers):
-        for conv, columns in ((layer.residual, slice(channels)), (layer.skip, slice(channels, None))):
-            if conv is not None:  # the last layer has no residual
-                out[i, :, columns], out_bias[i, columns] = conv.weight.flatten(1).T, conv.bias
-    rings = np.zeros((len(x), starts[-1], channels), np.float32)
+    out, out_bias = map(torch.stack, zip(*(layer.outward() for layer in model.layers), strict=True))
+    rings = np.zeros((len(x), starts[-1], model.first.out_channels), np.float32)
     first = array(model.first.weight[:, 0, 0].T), array(model.first.bias)
     weights = starts, dilations, *first, *map(array, (taps, out, out_bias)), *_head(model.head)
     run(wavenet, x, noise, (rings, array(bias)), weights, written, progress)

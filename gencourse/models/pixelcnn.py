@@ -56,7 +56,8 @@ class PixelCNN(Autoregressive):
             raise ValueError("first_kernel is 1; with its centre hidden it would see nothing, use 3 or more")
         if stacks not in STACKS:
             raise ValueError(f"stacks is {stacks!r}; expected one of {STACKS}")
-        body, places = SingleStack if stacks == "single" else GatedStacks, self.event_shape[1:] if place_bias else None
+        body = SingleStack if stacks == "single" else GatedStacks
+        places = self.event_shape[1:] if place_bias else None
         self.body = body(n_blocks, channels, kernel_size, first_kernel, places)
         self.class_bias = None if n_classes is None else nn.Embedding(n_classes, channels)
         self.place_bias = _place_bias(channels, places)

@@ -7,6 +7,8 @@ A causal convolution with two taps d samples apart looks d samples back. Doublin
 makes the context grow exponentially with depth, while each layer costs the same.
 """
 
+import contextlib
+import functools
 from collections.abc import Iterable
 
 import torch
@@ -85,16 +87,15 @@ class WaveNet(Autoregressive):
         with torch.no_grad():
             return self._sample(shape, n, generator, cached, prefix, condition, progress)
 
-    def _sample_compiled(self, x: Tensor, noise: Tensor, written: int, condition: Tensor | None, progress) -> bool:
+    def _fill_cached(self, x: Tensor, noise: Tensor, written: int, condition: Tensor | None, progress) -> None:
         # one sequence after the other, a thread: with more of them the stepper's products of matrices are faster
-        if len(x) > FEW * torch.get_num_threads() or any(p.device.type != "cpu" for p in self.parameters()):
-            return False
-        try:
-            from .compiled import sample_wavenet
-        except ImportError:  # there is no Numba for this Python, or this machine
-            return False
-        sample_wavenet(self, x, noise, written, condition, progress)
-        return True
+        fill = super()._fill_cached
+        if len(x) <= FEW * torch.get_num_threads() and all(p.device.type == "cpu" for p in self.parameters()):
+            with contextlib.suppress(ImportError):  # there is no Numba for this Python, or this machine
+                from .compiled import sample_wavenet
+
+                fill = functools.partial(sample_wavenet, self)
+        fill(x, noise, written, condition, progress)
 
     def _pass(self, x: Tensor, i: int, condition: Tensor | None) -> Tensor:
         return self.logits(x[:, : i + 1], condition)[:, :, i]
@@ -153,6 +154,14 @@ class DilatedLayer(nn.Module):
         z = content.tanh() * openness.sigmoid()
         return h if self.residual is None else h + self.residual(z), self.skip(z)
 
+    def outward(self) -> tuple[Tensor, Tensor]:
+        """Residual and skip as one matrix (channels, channels + skip_channels) and one bias; no residual is zeros."""
+        weight, bias = self.skip.weight.flatten(1), self.skip.bias
+        residual = weight.new_zeros(weight.shape[1], weight.shape[1]), bias.new_zeros(weight.shape[1])
+        if self.residual is not None:
+            residual = self.residual.weight.flatten(1), self.residual.bias
+        return torch.cat([residual[0], weight]).T, torch.cat([residual[1], bias])
+
     def stepper(self, stream: Tensor, residual: Tensor, condition: Tensor | None):
         """One new sample: adds to `stream`, (n, channels + skip_channels), of which `residual` is the first part.
 
@@ -165,10 +174,8 @@ class DilatedLayer(nn.Module):
         half[channels:] = 0.5  # of what goes into the logistic
         queue = Queue(self.dilated, n, bias, half)
         content, openness = queue.out.split(channels, 1)
-        product = torch.zeros(channels + 1, stream.shape[1], device=stream.device)
-        for conv, columns in ((self.residual, slice(channels)), (self.skip, slice(channels, None))):
-            if conv is not None:
-                product[:-1, columns], product[-1, columns] = 0.5 * conv.weight.flatten(1).T, conv.bias
+        weight, bias = self.outward()
+        product = torch.cat([0.5 * weight, bias[None]])
         z = stream.new_ones(n, channels + 1)  # the last stays 1
         gated = z[:, :channels]
 
