@@ -17,15 +17,13 @@ from . import __version__, data
 from ._files import FILES, write_whole
 from .models import GAN
 from .models.vae import WarmUp
-from .recipes import MNIST_VAE, RECIPES, image_gan
+from .recipes import RECIPES, image_gan
 from .storage import load as load_weights
 from .storage import packed
-from .tasks import Task, grey_and_binary, shifted
+from .tasks import Task
 from .train import best, fit, fit_gan
 
-__all__ = [
-    "MNIST_VAE", "RECIPES", "evaluate", "grey_and_binary", "image_gan", "load", "path", "read_card", "shifted", "train",
-]  # fmt: skip
+__all__ = ["RECIPES", "evaluate", "image_gan", "load", "path", "read_card", "train"]
 SEED = 0  # of the first weights, and of all that is drawn in training
 
 

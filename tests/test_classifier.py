@@ -6,7 +6,7 @@ import math
 import pytest
 import torch
 
-from gencourse import checkpoints, data, metrics
+from gencourse import checkpoints, data, metrics, tasks
 from gencourse.models import Classifier
 from gencourse.train import fit
 
@@ -87,7 +87,7 @@ def test_digits_are_moved_every_way_and_nothing_is_lost():
     x[:, 0, 4, 5] = torch.arange(3000) % 255 + 1
     x[:, 0, 5, 5] = 7
     before = x.clone()
-    moved = checkpoints.shifted(x, 2, generator())
+    moved = tasks.shifted(x, 2, generator())
     assert moved.shape == x.shape and moved.dtype == torch.uint8 and torch.equal(x, before)
     where = [(moved[i, 0] == x[i, 0, 4, 5]).nonzero()[0].tolist() for i in range(3000) if x[i, 0, 4, 5] != 7]
     counts = torch.zeros(5, 5)
@@ -99,19 +99,19 @@ def test_digits_are_moved_every_way_and_nothing_is_lost():
         row, column = (moved[i, 0] == x[i, 0, 4, 5]).nonzero()[0].tolist()
         assert torch.equal(moved[i, 0], x[i, 0].roll((row - 4, column - 5), (0, 1)))
     edge = torch.full((200, 1, 4, 4), 9, dtype=torch.uint8)
-    assert set(checkpoints.shifted(edge, 1, generator()).flatten().tolist()) == {0, 9}  # paper comes in
+    assert set(tasks.shifted(edge, 1, generator()).flatten().tolist()) == {0, 9}  # paper comes in
 
 
 def test_every_second_digit_is_binary():
     x = data.mnist("validation")[0][:100]
-    batch = checkpoints.grey_and_binary(x, generator())
+    batch = tasks.grey_and_binary(x, generator())
     assert batch.shape == x.shape and batch.dtype == torch.float32
     assert set(batch[::2].flatten().tolist()) == {0, 1}
     grey = batch[1::2]
     assert 0 <= grey.min() and grey.max() <= 1 and len(grey.unique()) > 100
     assert batch[::2].mean() == pytest.approx(grey.mean().item(), rel=0.2)
-    assert torch.equal(batch, checkpoints.grey_and_binary(x, generator()))
-    assert not torch.equal(batch, checkpoints.grey_and_binary(x, generator(1)))
+    assert torch.equal(batch, tasks.grey_and_binary(x, generator()))
+    assert not torch.equal(batch, tasks.grey_and_binary(x, generator(1)))
 
 
 # -------------------------------------------------------------------------------------------- its checkpoint

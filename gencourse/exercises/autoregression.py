@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from .answers import as_numbers
+from .common import answer_to, usable
 from .core import Case, exercise, seeded, some
 
 
@@ -732,21 +733,17 @@ ancestral_sample.mistake(
     "These are probabilities. A sample holds zeros and ones: draw each value with its probability.")
 
 
-def _answer_to(results, observe):
-    return next((r.value for r in results if r.case.observe is observe), None)
-
-
 @ancestral_sample.symptom(
     "something else than 0 and 1",
     "A sample holds zeros and ones only.")
 def _(results):
-    chance = _answer_to(results, _chance)
+    chance = answer_to(results, _chance)
     return chance is not None and not chance[6]
 
 
 @ancestral_sample.symptom("the generator is ignored")
 def _(results):
-    chance = _answer_to(results, _chance)
+    chance = answer_to(results, _chance)
     return chance is not None and not chance[0]
 
 
@@ -756,7 +753,7 @@ def _(results):
     "fresh after a call as before it: draw from the generator itself, neither from a copy nor from one "
     "seeded anew.")
 def _(results):
-    chance = _answer_to(results, _chance)
+    chance = answer_to(results, _chance)
     certain = [r for r in results if r.case.observe is _once]
     return chance is not None and not chance[:5].all() and all(r.right for r in certain)
 
@@ -868,13 +865,9 @@ mu_law_encode.mistake(
     "silence.")
 
 
-def _usable(results):
-    return [r for r in results if r.value is not None and r.value.shape == r.expected.shape]
-
-
 def _beside(results):
     """The deviations, where x is neither -1 nor 1: there it is rounding error that decides."""
-    return torch.cat([(r.value - r.expected)[r.case.arguments[0].abs() < 1] for r in _usable(results)])
+    return torch.cat([(r.value - r.expected)[r.case.arguments[0].abs() < 1] for r in usable(results)])
 
 
 @mu_law_encode.symptom("truncated instead of rounded")
@@ -891,7 +884,7 @@ def _(results):
     "not whole numbers",
     "The indices are not whole numbers: round to the nearest level.")
 def _(results):
-    return any((r.value.isfinite() & (r.value != r.value.round())).any() for r in _usable(results))
+    return any((r.value.isfinite() & (r.value != r.value.round())).any() for r in usable(results))
 
 
 @mu_law_encode.symptom(
@@ -901,14 +894,14 @@ def _(results):
     def top(r):
         return (r.case.arguments + (256,))[1] - 1
 
-    return any((r.value < 0).any() or (r.value > top(r)).any() for r in _usable(results))
+    return any((r.value < 0).any() or (r.value > top(r)).any() for r in usable(results))
 
 
 @mu_law_encode.symptom(
     "the extremes are lost",
     "-1 and 1 do not come out as the lowest and the highest level.")
 def _(results):
-    return any(not r.right for r in _usable(results) if r.case.arguments[0].tolist() == [-1, 1])
+    return any(not r.right for r in usable(results) if r.case.arguments[0].tolist() == [-1, 1])
 
 
 @exercise(
@@ -992,14 +985,14 @@ mu_law_decode.mistake(
     "out of range",
     "Some samples are louder than 1: sound runs from -1 to 1.")
 def _(results):
-    return any((r.value.abs() > 1.0001).any() for r in _usable(results))
+    return any((r.value.abs() > 1.0001).any() for r in usable(results))
 
 
 @mu_law_decode.symptom(
     "the extremes are lost",
     "The lowest and the highest level do not come out as -1 and 1.")
 def _(results):
-    return any(not r.right for r in _usable(results) if r.value.numel() == 2)
+    return any(not r.right for r in usable(results) if r.value.numel() == 2)
 
 
 # 8

@@ -13,9 +13,9 @@ import torch
 from torch import Tensor
 
 from .answers import Unusable, as_numbers, shape_of
+from .common import cut, is_slope, normal, others_right, proportional, right_on, slopes, usable
 from .core import Case, exercise, seeded, some
-from .gan import _Network, _others_right, _proportional
-from .vae import _cut, _is_slope, _normal, _right_on, _slopes, _usable
+from .gan import _Network
 
 # 1
 
@@ -144,14 +144,14 @@ def _(results):
     "not 0 where all classes come alike",
     "Where every class comes equally often nothing has collapsed, and the score is 0; yours is not.")
 def _(results):
-    return any(r.case.label == "all classes alike" and not r.right for r in _usable(results))
+    return any(r.case.label == "all classes alike" and not r.right for r in usable(results))
 
 
 @collapse_score.symptom(
     "not log K where one class is left",
     "Where all samples are of one class the score is log K, the largest possible; yours is not.")
 def _(results):
-    return any((r.case.label or "").startswith("one class only") and not r.right for r in _usable(results))
+    return any((r.case.label or "").startswith("one class only") and not r.right for r in usable(results))
 
 
 @collapse_score.symptom(
@@ -176,19 +176,19 @@ def _(results):
         "`kl.mean(0)` is (latent,); `.clamp(min=free)` takes the larger of the two; `.sum()` comes last.",
     ),
     cases=(
-        Case(_normal(6, 3, seed=11), _normal(6, 3, seed=12), 0.3),
-        Case(_normal(8, 4, seed=13) * torch.tensor([2.0, 1.0, 0.05, 0.0]),
-             _normal(8, 4, seed=14) * torch.tensor([1.0, 0.5, 0.05, 0.0]), 0.2,
+        Case(normal(6, 3, seed=11), normal(6, 3, seed=12), 0.3),
+        Case(normal(8, 4, seed=13) * torch.tensor([2.0, 1.0, 0.05, 0.0]),
+             normal(8, 4, seed=14) * torch.tensor([1.0, 0.5, 0.05, 0.0]), 0.2,
              label="a code with two idle dimensions"),
         Case(torch.zeros(5, 3), torch.zeros(5, 3), 0.25, label="a code that has collapsed"),
-        Case(_normal(4, 3, seed=15), _normal(4, 3, seed=16), 0.0, label="`free = 0`"),
-        Case(_normal(4, 2, seed=17) + 3, _normal(4, 2, seed=18) - 2, 0.5, label="a code that is all used"),
-        Case(_normal(1, 4, seed=19), _normal(1, 4, seed=20), 0.4, label="a single example"),
+        Case(normal(4, 3, seed=15), normal(4, 3, seed=16), 0.0, label="`free = 0`"),
+        Case(normal(4, 2, seed=17) + 3, normal(4, 2, seed=18) - 2, 0.5, label="a code that is all used"),
+        Case(normal(1, 4, seed=19), normal(1, 4, seed=20), 0.4, label="a single example"),
         Case(torch.tensor([[2.0, 0.0], [0.0, 0.1]]), torch.zeros(2, 2), 0.5,
              label="a dimension used by one example of two"),
-        Case(_normal(7, 5, seed=21), 0.3 * _normal(7, 5, seed=22), 5.0, label="`free = 5`, more than any needs"),
-        Case(_normal(5, 3, seed=23) * torch.tensor([2.0, 1.0, 0.1]), 0.3 * _normal(5, 3, seed=24), 0.4,
-             observe=partial(_slopes, of=(0, 1)), label="the gradients by mean and log_var"),
+        Case(normal(7, 5, seed=21), 0.3 * normal(7, 5, seed=22), 5.0, label="`free = 5`, more than any needs"),
+        Case(normal(5, 3, seed=23) * torch.tensor([2.0, 1.0, 0.1]), 0.3 * normal(5, 3, seed=24), 0.4,
+             observe=partial(slopes, of=(0, 1)), label="the gradients by mean and log_var"),
     ),
 )
 def free_bits_kl(mean: Tensor, log_var: Tensor, free: float) -> Tensor:
@@ -278,15 +278,15 @@ free_bits_kl.mistake(
 
 @free_bits_kl.symptom("no gradient", errors_too=True)
 def _(results):
-    return _cut(results)
+    return cut(results)
 
 
 @free_bits_kl.symptom(
     "idle dimensions learn",
     "The values are right, but a dimension below its allowance has a gradient: it would go on to collapse.")
 def _(results):
-    slopes = [r for r in results if _is_slope(r) and r.value is not None]
-    return all(r.right for r in results if not _is_slope(r)) and bool(slopes) and bool(
+    slopes = [r for r in results if is_slope(r) and r.value is not None]
+    return all(r.right for r in results if not is_slope(r)) and bool(slopes) and bool(
         slopes[0].value[slopes[0].expected == 0].any())
 
 
@@ -294,7 +294,7 @@ def _(results):
     "the gradients are wrong",
     "The values are right, but not all gradients: is a part of the formula cut out of the graph?")
 def _(results):
-    return all(r.right for r in results if not _is_slope(r))
+    return all(r.right for r in results if not is_slope(r))
 
 
 @free_bits_kl.symptom(
@@ -302,7 +302,7 @@ def _(results):
     "Wrong already with `free = 0`, where nothing is free and the answer is the ordinary KL, summed over the "
     "dimensions and averaged over the batch: ½ Σ (exp(log_var) - 1 - log_var + mean²).")
 def _(results):
-    return any(r.case.label == "`free = 0`" and not r.right for r in _usable(results))
+    return any(r.case.label == "`free = 0`" and not r.right for r in usable(results))
 
 
 @free_bits_kl.symptom(
@@ -310,7 +310,7 @@ def _(results):
     "A code that has collapsed has a KL of 0 in every dimension, and each counts `free`: the answer is latent · free; "
     "yours is not.")
 def _(results):
-    return any(r.case.label == "a code that has collapsed" and not r.right for r in _usable(results))
+    return any(r.case.label == "a code that has collapsed" and not r.right for r in usable(results))
 
 
 @free_bits_kl.symptom(
@@ -318,13 +318,13 @@ def _(results):
     "With a single example the answer is right, with several it is not: average over the batch first, then take the "
     "larger of that and `free`.")
 def _(results):
-    return _right_on(results, "a single example") and not results[0].right
+    return right_on(results, "a single example") and not results[0].right
 
 
 # 3
 
 def _cloud(n: int, f: int, seed: int) -> Tensor:
-    return _normal(n, f, seed=seed)
+    return normal(n, f, seed=seed)
 
 
 _TRAIN = _cloud(15, 3, 31)
@@ -461,7 +461,7 @@ memorisation_score.mistake(
     "copies score above 0",
     "Samples that copy the training data score above 0 in your answer, bad ones below: the sign is turned.")
 def _(results):
-    value = {r.case.label: r.value for r in _usable(results)}
+    value = {r.case.label: r.value for r in usable(results)}
     copies, bad = value.get("samples that copy"), value.get("samples that are bad")
     return copies is not None and bad is not None and bool(copies > 0) and bool(bad < 0)
 
@@ -471,7 +471,7 @@ def _(results):
     "Right where all distances differ, wrong where a sample and a held-out image are equally far from the training "
     "data: such a pair counts ½.")
 def _(results):
-    return _others_right(results, "distances that tie")
+    return others_right(results, "distances that tie")
 
 
 @memorisation_score.symptom(
@@ -479,7 +479,7 @@ def _(results):
     "The size is right, but the answer is never below 0, where copies are to score: there is an absolute value, or U "
     "is replaced by the larger of U and m·n - U.")
 def _(results):
-    return len(_usable(results)) == len(results) and all(
+    return len(usable(results)) == len(results) and all(
         torch.isclose(r.value, r.expected.abs(), rtol=1e-4, atol=1e-5) for r in results)
 
 
@@ -488,7 +488,7 @@ def _(results):
     "The answer cannot come from a right U with a wrong scale: on some inputs it has the wrong sign. Begin with the "
     "two lists of distances, each sample's and each held-out image's to its nearest training image.")
 def _(results):
-    return any((r.value * r.expected < -1e-6).any() for r in _usable(results))
+    return any((r.value * r.expected < -1e-6).any() for r in usable(results))
 
 
 @memorisation_score.symptom(
@@ -496,7 +496,7 @@ def _(results):
     "The sign is right on all inputs, the size is not: U - m·n/2 is divided by √(m·n·(m + n + 1)/12), m the number of "
     "samples, n that of held-out images; and U counts over all m·n pairs.")
 def _(results):
-    return len(_usable(results)) == len(results) and not _proportional(results) and not any(
+    return len(usable(results)) == len(results) and not proportional(results) and not any(
         r.right or not r.value.isfinite() for r in results if r.expected.abs() > 1e-6)
 
 
@@ -526,7 +526,7 @@ def _left_alone(fn, weights, x, steps, lr):
 
 def _judge_of(n: int, seed: int, size: float = 1.0):
     """The weights of a discriminator of n pixels."""
-    return _normal(n, 6, seed=seed), _normal(6, 1, seed=seed + 1, scale=size)
+    return normal(n, 6, seed=seed), normal(6, 1, seed=seed + 1, scale=size)
 
 
 def _images(*shape: int, seed: int) -> Tensor:
@@ -696,7 +696,7 @@ def _(results):
 
 @ascend.symptom("pixels leave 0 to 1")
 def _(results):
-    return any(((r.value < -1e-6) | (r.value > 1 + 1e-6)).any() for r in _usable(results)
+    return any(((r.value < -1e-6) | (r.value > 1 + 1e-6)).any() for r in usable(results)
                if r.case.observe is _climb)
 
 
@@ -704,7 +704,7 @@ def _(results):
     "`steps = 0` goes wrong",
     "Without a step the images come back as they are.", errors_too=True)
 def _(results):
-    return _others_right(results, "`steps = 0`")
+    return others_right(results, "`steps = 0`")
 
 
 @ascend.symptom(
@@ -712,21 +712,21 @@ def _(results):
     "One step is right, several are not: each takes the gradient at the image of the step before, and nothing is kept "
     "of earlier ones.")
 def _(results):
-    return _right_on(results, "one small step") and not _right_on(results, "five small steps")
+    return right_on(results, "one small step") and not right_on(results, "five small steps")
 
 
 @ascend.symptom(
     "right for a single image only",
     "A single image climbs as it should, several do not: each climbs its own logit, whatever the others do.")
 def _(results):
-    return _right_on(results, "a single image") and not results[0].right
+    return right_on(results, "a single image") and not results[0].right
 
 
 @ascend.symptom(
     "right until a bound is met",
     "Right as long as no pixel meets a bound: after each step those below 0 are put to 0, those above 1 to 1.")
 def _(results):
-    return _right_on(results, "five small steps") and len(_usable(results)) == len(results) and not any(
+    return right_on(results, "five small steps") and len(usable(results)) == len(results) and not any(
         ((r.expected > 0) & (r.expected < 1)).all() for r in results if not r.right)
 
 
@@ -734,7 +734,7 @@ def _(results):
     "the step is wrong",
     "Already one step is wrong: it adds lr times the gradient of the image's logit by its pixels.")
 def _(results):
-    return any(r.case.label == "one small step" and not r.right for r in _usable(results))
+    return any(r.case.label == "one small step" and not r.right for r in usable(results))
 
 
 # 5
@@ -872,7 +872,7 @@ dirac_eigenvalues.mistake(
 
 def _parts_of(results):
     """(γ, real parts, imaginary parts) of each answer that has the right form."""
-    return [(r.case.arguments[0], r.value[:2], r.value[2:]) for r in _usable(results)]
+    return [(r.case.arguments[0], r.value[:2], r.value[2:]) for r in usable(results)]
 
 
 @dirac_eigenvalues.symptom("the real root of a negative number", errors_too=True)
@@ -889,7 +889,7 @@ def _(results):
     "Wrong already at γ = 0, where the Jacobian is [[0, -½], [½, 0]] and its eigenvalues are ±i/2: the game turns, and "
     "neither comes to rest nor flies apart.")
 def _(results):
-    return any(r.case.label == "`gamma = 0`" and not r.right for r in _usable(results))
+    return any(r.case.label == "`gamma = 0`" and not r.right for r in usable(results))
 
 
 @dirac_eigenvalues.symptom(
@@ -940,7 +940,7 @@ def _points(*places: float) -> Tensor:
         Case(torch.tensor([[0.0, 0.0], [0.35, 0.45], [5.0, 5.0], [5.7, 5.7], [9.0, 0.0], [9.8, 0.0], [9.0, 0.1],
                            [20.0, 0.0], [20.0, 3.0]]), 0.75,
              label="pairs 0.1 to 1 apart, threshold 0.75"),
-        Case(_normal(8, 4, seed=91)[[0, 1, 2, 3, 4, 5, 6, 7, 2, 5, 0, 2]], 1e-3, label="12 samples of 4 numbers"),
+        Case(normal(8, 4, seed=91)[[0, 1, 2, 3, 4, 5, 6, 7, 2, 5, 0, 2]], 1e-3, label="12 samples of 4 numbers"),
         Case(_points(2, 2), 0.1, label="two samples, alike"),
         Case(_points(*(some(0, 9, seed=seed) for seed in range(12))), 0.5, label="12 samples on 10 places"),
     ),
@@ -1044,7 +1044,7 @@ birthday_support.mistake(
     "Right where some pair coincides, wrong where none does: the estimate is infinite there (`math.inf`), without a "
     "division by 0.", errors_too=True)
 def _(results):
-    return _others_right(results, "no two alike")
+    return others_right(results, "no two alike")
 
 
 @birthday_support.symptom(
@@ -1052,7 +1052,7 @@ def _(results):
     "Right where each sample coincides with one other at most, wrong where one comes three times or more: that makes "
     "three pairs.")
 def _(results):
-    return _right_on(results, "6 samples, two pairs that coincide") and not _right_on(
+    return right_on(results, "6 samples, two pairs that coincide") and not right_on(
         results, "one that came three times")
 
 
@@ -1061,11 +1061,11 @@ def _(results):
     "Right where samples are exactly alike or far apart, wrong where they are merely close: two coincide if their "
     "distance, the root of the summed squares, is at most the threshold.")
 def _(results):
-    return all(_right_on(results, label) for label in ("6 samples, two pairs that coincide", "always the same sample"))
+    return all(right_on(results, label) for label in ("6 samples, two pairs that coincide", "always the same sample"))
 
 
 @birthday_support.symptom(
     "not 1 where all are the same",
     "Where every sample is the same the support is 1: all pairs coincide; yours is another.")
 def _(results):
-    return any(r.case.label == "always the same sample" and not r.right for r in _usable(results))
+    return any(r.case.label == "always the same sample" and not r.right for r in usable(results))

@@ -12,9 +12,20 @@ import torch
 from torch import Tensor
 
 from .answers import Unusable, as_numbers
+from .common import (
+    answer_to,
+    chance,
+    cut,
+    gradients,
+    is_slope,
+    normal,
+    others_right,
+    proportional,
+    right_on,
+    slopes,
+    usable,
+)
 from .core import Case, exercise, some
-from .gmm import _chance
-from .vae import _answer_to, _by, _cut, _is_slope, _normal, _right_on, _slopes, _usable
 
 
 def _number(value) -> Tensor:
@@ -29,22 +40,6 @@ def _number(value) -> Tensor:
 def _observed_by(results, observe):
     """The results of the cases that are looked at by `observe`, or by a partial of it."""
     return [r for r in results if getattr(r.case.observe, "func", r.case.observe) is observe]
-
-
-def _others_right(results, label: str) -> bool:
-    """Right everywhere but where the label begins like this, and wrong there."""
-    mine = [r for r in results if (r.case.label or "").startswith(label)]
-    return any(not r.right for r in mine) and all(r.right for r in results if r not in mine)
-
-
-def _proportional(results) -> bool:
-    """Every number is the same multiple of what is due: better said in general."""
-    given = [r for r in results if r.value is not None and r.value.shape == r.expected.shape]
-    values, due = (torch.cat([getattr(r, name).flatten() for r in given] or [torch.zeros(0)]).double()
-                   for name in ("value", "expected"))
-    there = due.abs() > 1e-6
-    return len(given) == len(results) > 1 and there.any().item() and torch.allclose(
-        values, (values[there] / due[there]).median() * due, rtol=1e-3, atol=1e-5)
 
 
 def _no_graph(results) -> bool:
@@ -89,17 +84,17 @@ _NO_GRADIENT = (
         "in size: each has its own mean.",
     ),
     cases=(
-        Case(_normal(5, seed=1, scale=2), _normal(5, seed=2, scale=2)),
-        Case(_normal(6, seed=3, scale=2), _normal(2, seed=4, scale=2), label="6 real ones and 2 generated ones"),
+        Case(normal(5, seed=1, scale=2), normal(5, seed=2, scale=2)),
+        Case(normal(6, seed=3, scale=2), normal(2, seed=4, scale=2), label="6 real ones and 2 generated ones"),
         Case(torch.zeros(3), torch.zeros(3), label="a discriminator that knows nothing (logits 0)"),
-        Case(_normal(1, seed=5), _normal(9, seed=6, scale=3), label="1 real one and 9 generated ones"),
+        Case(normal(1, seed=5), normal(9, seed=6, scale=3), label="1 real one and 9 generated ones"),
         Case(torch.tensor([30.0, 90.0, 200.0]), torch.tensor([-40.0, -100.0, -300.0]),
              label=f"{_CERTAIN}, and right"),
         Case(torch.tensor([-200.0, 90.0, -30.0]), torch.tensor([150.0, -20.0, 300.0, 3.0]),
              label=f"{_CERTAIN}, and wrong"),
-        Case(_normal(4, seed=7), _normal(3, seed=8), observe=partial(_slopes, of=(0, 1)),
+        Case(normal(4, seed=7), normal(3, seed=8), observe=partial(slopes, of=(0, 1)),
              label="the gradients by both logits"),
-        Case(torch.tensor([-200.0, 150.0]), torch.tensor([120.0, -300.0]), observe=partial(_slopes, of=(0, 1)),
+        Case(torch.tensor([-200.0, 150.0]), torch.tensor([120.0, -300.0]), observe=partial(slopes, of=(0, 1)),
              label=f"{_CERTAIN}, and the gradients"),
     ),
 )
@@ -207,19 +202,19 @@ _also_by_sigmoid(discriminator_loss, "the labels are swapped", "the generated on
 
 @discriminator_loss.symptom("no gradient", errors_too=True)
 def _(results):
-    return _cut(results)
+    return cut(results)
 
 
 @discriminator_loss.symptom("sigmoid, then logarithm", errors_too=True)
 def _(results):
-    return _others_right(results, _CERTAIN)
+    return others_right(results, _CERTAIN)
 
 
 @discriminator_loss.symptom(
     "a loss below 0",
     "Somewhere your loss is below 0. Neither -log D nor -log(1 - D) ever is.")
 def _(results):
-    return any((r.value < -1e-6).any() for r in _usable(results))
+    return any((r.value < -1e-6).any() for r in usable(results))
 
 
 @discriminator_loss.symptom(
@@ -227,7 +222,7 @@ def _(results):
     "A discriminator that knows nothing has D = ½ for everything, and its loss is -log ½ - log ½ = 2 log 2; yours is "
     "not.")
 def _(results):
-    return any("knows nothing" in (r.case.label or "") and not r.right for r in _usable(results))
+    return any("knows nothing" in (r.case.label or "") and not r.right for r in usable(results))
 
 
 @discriminator_loss.symptom(
@@ -246,7 +241,7 @@ def _(results):
     "the gradients are wrong",
     "The values are right, but not all gradients: is a part of the formula cut out of the graph, or clamped?")
 def _(results):
-    return all(r.right for r in results if not _is_slope(r))
+    return all(r.right for r in results if not is_slope(r))
 
 
 # 2
@@ -263,15 +258,15 @@ def _(results):
         "`torch.nn.functional.softplus`. Then the mean.",
     ),
     cases=(
-        Case(_normal(6, seed=11, scale=2)),
+        Case(normal(6, seed=11, scale=2)),
         Case(torch.zeros(3), label="a discriminator that knows nothing (logits 0)"),
         Case(torch.tensor([-1.7]), label="a single image"),
         Case(torch.tensor([1.0, 2.5, 0.3, 4.0]), label="images that deceive (logits above 0)"),
-        Case(_normal(50, seed=12, scale=4)),
+        Case(normal(50, seed=12, scale=4)),
         Case(torch.tensor([-300.0, -90.0, -200.0]), label=f"{_CERTAIN} that they are false"),
         Case(torch.tensor([300.0, 90.0, 40.0]), label=f"{_CERTAIN} that they are real"),
-        Case(_normal(5, seed=13, scale=2), observe=partial(_slopes, of=(0,)), label="the gradient"),
-        Case(torch.tensor([-150.0, 20.0, -30.0]), observe=partial(_slopes, of=(0,)),
+        Case(normal(5, seed=13, scale=2), observe=partial(slopes, of=(0,)), label="the gradient"),
+        Case(torch.tensor([-150.0, 20.0, -30.0]), observe=partial(slopes, of=(0,)),
              label=f"{_CERTAIN}, and the gradient"),
     ),
 )
@@ -354,19 +349,19 @@ _also_by_sigmoid(generator_loss, "the saturating loss", "the discriminator's los
 
 @generator_loss.symptom("no gradient", errors_too=True)
 def _(results):
-    return _cut(results)
+    return cut(results)
 
 
 @generator_loss.symptom("sigmoid, then logarithm", errors_too=True)
 def _(results):
-    return _others_right(results, _CERTAIN)
+    return others_right(results, _CERTAIN)
 
 
 @generator_loss.symptom(
     "a loss below 0",
     "Somewhere your loss is below 0. -log D never is, for D is at most 1.")
 def _(results):
-    return any((r.value < -1e-6).any() for r in _usable(results))
+    return any((r.value < -1e-6).any() for r in usable(results))
 
 
 @generator_loss.symptom(
@@ -374,8 +369,8 @@ def _(results):
     "An image that deceives (a logit above 0) costs more than one that is found out. The generator is to deceive: its "
     "loss falls as the logit rises.")
 def _(results):
-    usable = {r.case.label: r.value for r in _usable(results)}
-    false, real = (usable.get(f"{_CERTAIN} that they are {word}") for word in ("false", "real"))
+    said = {r.case.label: r.value for r in usable(results)}
+    false, real = (said.get(f"{_CERTAIN} that they are {word}") for word in ("false", "real"))
     return false is not None and real is not None and bool(real > false)
 
 
@@ -383,14 +378,14 @@ def _(results):
     "right for a single image only",
     "With a single image the answer is right, with several it is not: how are they averaged?")
 def _(results):
-    return _right_on(results, "a single image") and not results[0].right
+    return right_on(results, "a single image") and not results[0].right
 
 
 @generator_loss.symptom(
     "the gradients are wrong",
     "The values are right, but not all gradients: is a part of the formula cut out of the graph, or clamped?")
 def _(results):
-    return all(r.right for r in results if not _is_slope(r))
+    return all(r.right for r in results if not is_slope(r))
 
 
 # 3 and 4: two small players, and what a step does to each of them
@@ -419,8 +414,8 @@ class _Network(torch.nn.Module):
 
 def _weights(seed: int, *, size: float = 1.0):
     """Of a generator from 3 to 2 dimensions, and of a discriminator; `size` is that of its logits."""
-    return (_normal(3, 5, seed=seed), _normal(5, 2, seed=seed + 1), _normal(2, 6, seed=seed + 2),
-            _normal(6, 1, seed=seed + 3, scale=size))
+    return (normal(3, 5, seed=seed), normal(5, 2, seed=seed + 1), normal(2, 6, seed=seed + 2),
+            normal(6, 1, seed=seed + 3, scale=size))
 
 
 def _turns(fn, whose: str, weights, real, z, optimizer, leftovers: bool, n_turns: int):
@@ -472,15 +467,15 @@ _ADAM = partial(torch.optim.Adam, lr=0.05, betas=(0.0, 0.99), eps=1e-3)
 def _turn_cases(whose: str):
     moves, spared = partial(_turn, _moves, whose), partial(_turn, _spared, whose)
     return (
-        Case(_weights(21), _normal(6, 2, seed=25), _normal(6, 3, seed=26), _SGD, False, 1, observe=moves, atol=1e-4,
+        Case(_weights(21), normal(6, 2, seed=25), normal(6, 3, seed=26), _SGD, False, 1, observe=moves, atol=1e-4,
              label="one step of plain gradient descent"),
-        Case(_weights(31), _normal(5, 2, seed=35), _normal(5, 3, seed=36), _SGD, True, 1, observe=moves, atol=1e-4,
+        Case(_weights(31), normal(5, 2, seed=35), normal(5, 3, seed=36), _SGD, True, 1, observe=moves, atol=1e-4,
              label="one step, where gradients of an earlier step are left over"),
-        Case(_weights(41), _normal(7, 2, seed=45), _normal(4, 3, seed=46), _ADAM, False, 3, observe=moves, atol=1e-4,
+        Case(_weights(41), normal(7, 2, seed=45), normal(4, 3, seed=46), _ADAM, False, 3, observe=moves, atol=1e-4,
              label="three steps of Adam, with 7 real images and 4 codes"),
-        Case(_weights(51, size=300), _normal(4, 2, seed=55), _normal(4, 3, seed=56), _SMALL, False, 1, observe=moves,
+        Case(_weights(51, size=300), normal(4, 2, seed=55), normal(4, 3, seed=56), _SMALL, False, 1, observe=moves,
              atol=1e-4, label=f"{_CERTAIN} (logits of some hundreds)"),
-        Case(_weights(61), _normal(4, 2, seed=65), _normal(4, 3, seed=66), _SGD, True, 1, observe=spared,
+        Case(_weights(61), normal(4, 2, seed=65), normal(4, 3, seed=66), _SGD, True, 1, observe=spared,
              label="what else has changed after one step"),
     )
 
@@ -714,7 +709,7 @@ def _(results):
 
 @discriminator_step.symptom("sigmoid, then logarithm", errors_too=True)
 def _(results):
-    return _others_right(results, _CERTAIN)
+    return others_right(results, _CERTAIN)
 
 
 @discriminator_step.symptom("the discriminator does not move")
@@ -731,7 +726,7 @@ def _(results):
 
 @discriminator_step.symptom("the gradients are not cleared")
 def _(results):
-    return _others_right(results, "one step, where gradients")
+    return others_right(results, "one step, where gradients")
 
 
 @discriminator_step.symptom(
@@ -876,7 +871,7 @@ def _(results):
 
 @generator_step.symptom("sigmoid, then logarithm", errors_too=True)
 def _(results):
-    return _others_right(results, _CERTAIN)
+    return others_right(results, _CERTAIN)
 
 
 @generator_step.symptom("the generator does not move")
@@ -893,7 +888,7 @@ def _(results):
 
 @generator_step.symptom("the gradients are not cleared")
 def _(results):
-    return _others_right(results, "one step, where gradients")
+    return others_right(results, "one step, where gradients")
 
 
 @generator_step.symptom(
@@ -932,7 +927,7 @@ def _lessons(fn, weights, *batches, seed: int | None = None):
         chance = () if seed is None else (torch.Generator().manual_seed(seed),)
         answer = fn(critic, *(batch.clone() for batch in batches), *chance)
         _number(answer)
-        return torch.cat([slope.flatten() for slope in _by(answer, list(critic.parameters()))]).double()
+        return torch.cat([slope.flatten() for slope in gradients(answer, list(critic.parameters()))]).double()
 
 
 def _shares(fn, weights, real, fake, generator) -> Tensor:
@@ -959,19 +954,19 @@ def _between(fn, weights, real, fake, seed):
 
 
 def _chance_of_weights(fn, weights, real, fake, seed):
-    return _chance(lambda generator: _shares(fn, weights, real, fake, generator), seed)
+    return chance(lambda generator: _shares(fn, weights, real, fake, generator), seed)
 
 
 def _apart(*shape: int, seed: int):
     """Two batches that differ by 1 at least, in every entry."""
-    real = _normal(*shape, seed=seed)
-    away = _normal(*shape, seed=seed + 1)
+    real = normal(*shape, seed=seed)
+    away = normal(*shape, seed=seed + 1)
     return real, real + away.sign() * (1 + away.abs())
 
 
-_ALIKE = _normal(6, 3, seed=71), _normal(4, 2, 2, 3, seed=74), _normal(1, 5, seed=77)
-_STEEP = {n: (_normal(n, 5, seed=80 + n), _normal(5, 1, seed=81 + n, scale=2)) for n in (3, 4, 5, 12)}
-_GENTLE = (_normal(3, 5, seed=86, scale=0.4), _normal(5, 1, seed=87, scale=0.4))
+_ALIKE = normal(6, 3, seed=71), normal(4, 2, 2, 3, seed=74), normal(1, 5, seed=77)
+_STEEP = {n: (normal(n, 5, seed=80 + n), normal(5, 1, seed=81 + n, scale=2)) for n in (3, 4, 5, 12)}
+_GENTLE = (normal(3, 5, seed=86, scale=0.4), normal(5, 1, seed=87, scale=0.4))
 
 
 @exercise(
@@ -1141,7 +1136,7 @@ def _(results):
 
 @gradient_penalty.symptom("the generator is ignored")
 def _(results):
-    chance = _answer_to(results, _chance_of_weights)
+    chance = answer_to(results, _chance_of_weights)
     return chance is not None and not chance[0]
 
 
@@ -1150,12 +1145,12 @@ def _(results):
     "Two calls in a row with one generator have the same weights, or the generator is as fresh after a call as before: "
     "draw from the generator itself, neither from a copy nor from one that is seeded anew.")
 def _(results):
-    chance = _answer_to(results, _chance_of_weights)
+    chance = answer_to(results, _chance_of_weights)
     return chance is not None and not chance.all()
 
 
 def _found_between(results):
-    return _answer_to(results, _between)
+    return answer_to(results, _between)
 
 
 @gradient_penalty.symptom("one weight for each pixel")
@@ -1217,7 +1212,7 @@ def _(results):
     "On all inputs the penalty is the same multiple of what is due: a weight λ is the caller's business.")
 def _(results):
     penalties = [r for r in results if getattr(r.case.observe, "func", None) is _penalty]
-    return _proportional(penalties) and not penalties[0].right
+    return proportional(penalties) and not penalties[0].right
 
 
 @gradient_penalty.symptom(
@@ -1225,7 +1220,7 @@ def _(results):
     "The points are the right ones, the penalty is not. Already with a single pair it is wrong: the length of the "
     "slope is the root of the sum of its squares, and (length - 1)² is due.")
 def _(results):
-    return not _proportional([r for r in results if getattr(r.case.observe, "func", None) is _penalty]) and any(
+    return not proportional([r for r in results if getattr(r.case.observe, "func", None) is _penalty]) and any(
         "a single pair" in r.case.label and r.value is not None and not r.right for r in results)
 
 
@@ -1234,7 +1229,7 @@ def _(results):
     "With a single pair the penalty is right, with several it is not: each image has its own slope, its own length, "
     "and its own square; the mean comes last.")
 def _(results):
-    return _right_on(results, "a single pair (real and fake alike)") and not results[0].right
+    return right_on(results, "a single pair (real and fake alike)") and not results[0].right
 
 
 # 6
@@ -1339,7 +1334,7 @@ def _(results):
     "With a single image the penalty is right, with several it is not: each has its own slope and its own squared "
     "length, and the mean comes last.")
 def _(results):
-    return _right_on(results, "a single image") and not results[0].right
+    return right_on(results, "a single image") and not results[0].right
 
 
 @r1_penalty.symptom(
@@ -1363,7 +1358,7 @@ def _(results):
     "Already for a single image the answer is wrong: it is the sum over the image of the squared derivatives of its "
     "logit.")
 def _(results):
-    return not _proportional(results) and any(
+    return not proportional(results) and any(
         r.case.label == "a single image" and r.value is not None and not r.right for r in results)
 
 
@@ -1382,8 +1377,8 @@ _UNLIKELY = "both densities too small for a number"
         "1 / (1 + exp(-a)) has a name, and PyTorch has it.",
     ),
     cases=(
-        Case(_normal(6, seed=101), _normal(6, seed=102)),
-        Case(_normal(3, 4, seed=103, scale=3), _normal(3, 4, seed=104, scale=3)),
+        Case(normal(6, seed=101), normal(6, seed=102)),
+        Case(normal(3, 4, seed=103, scale=3), normal(3, 4, seed=104, scale=3)),
         Case(torch.tensor([-3.0, 0.5, 2.0]), torch.tensor([-3.0, 0.5, 2.0]), label="P = Q"),
         Case(torch.tensor(0.7), torch.tensor(-0.4), label="a single point"),
         Case(torch.tensor([3.0, -1.0, 4.0]), torch.tensor([2.5, 1.5, 1.0]), label="densities above 1"),
@@ -1462,7 +1457,7 @@ def _(results):
     "not ½ where P = Q",
     "Where both densities are the same nobody can tell, and D = ½; yours is not.")
 def _(results):
-    return any(r.case.label == "P = Q" and not r.right for r in _usable(results))
+    return any(r.case.label == "P = Q" and not r.right for r in usable(results))
 
 
 @best_discriminator.symptom(
@@ -1471,7 +1466,7 @@ def _(results):
     "only one of the two can make a point, D is 0 or 1.")
 def _(results):
     wrong = [r for r in results if not r.right]
-    return len(_usable(wrong)) == len(wrong) and all(
+    return len(usable(wrong)) == len(wrong) and all(
         ((r.value - 0.5).abs() <= (r.expected - 0.5).abs() + 1e-6).all()
         and ((r.expected - 0.5).abs() > 0.4)[~torch.isclose(r.value, r.expected, rtol=1e-4, atol=1e-5)].all()
         for r in wrong)
@@ -1481,14 +1476,14 @@ def _(results):
     "no probability",
     "Some of your answers are not between 0 and 1.")
 def _(results):
-    return any(((r.value < 0) | (r.value > 1)).any() for r in _usable(results))
+    return any(((r.value < 0) | (r.value > 1)).any() for r in usable(results))
 
 
 @best_discriminator.symptom(
     "½ is right, the rest is not",
     "Where P = Q the answer is right, elsewhere it is not: D = 1 / (1 + Q / P), with Q / P = exp(log_q - log_p).")
 def _(results):
-    return _right_on(results, "P = Q") and len(_usable(results)) == len(results)
+    return right_on(results, "P = Q") and len(usable(results)) == len(results)
 
 
 # 8
@@ -1499,7 +1494,7 @@ _GRID = torch.cartesian_prod(torch.arange(-4.0, 5.0, 2.0), torch.arange(-4.0, 5.
 
 def _around(centres: Tensor, modes: list[int], radii: list[float], sigma: float, seed: int) -> Tensor:
     """One sample for each of the modes named, so many σ from its centre, in some direction."""
-    away = _normal(len(modes), centres.shape[1], seed=seed)
+    away = normal(len(modes), centres.shape[1], seed=seed)
     away = away / away.norm(dim=1, keepdim=True)
     return centres[modes] + sigma * torch.tensor(radii)[:, None] * away
 
@@ -1527,8 +1522,8 @@ def _around(centres: Tensor, modes: list[int], radii: list[float], sigma: float,
              torch.tensor([[0.0], [2.0], [4.0], [10.0]]), 1.0, label="modes so close that their reaches overlap"),
         Case(_RING[:4] + 0.0235 * torch.tensor([[1.0, 1.0], [1.0, -1.0], [-1.0, 1.0], [0.5, 0.2]]), _RING, 0.01,
              label="three samples 3.3σ away, along the diagonal"),
-        Case(_around(_normal(3, 3, seed=115), [0, 0, 1, 1, 1], [2.5, 2.8, 1.5, 3.5, 2.9], 0.1, seed=116),
-             _normal(3, 3, seed=115), 0.1, label="three dimensions"),
+        Case(_around(normal(3, 3, seed=115), [0, 0, 1, 1, 1], [2.5, 2.8, 1.5, 3.5, 2.9], 0.1, seed=116),
+             normal(3, 3, seed=115), 0.1, label="three dimensions"),
         Case(_around(_RING, [4] * 30, [0.1 * i for i in range(30)], 0.01, seed=117), _RING, 0.01,
              label="all samples on one mode"),
         Case(_around(_GRID, [some(0, 24, seed=seed) for seed in range(20)],
@@ -1623,7 +1618,7 @@ mode_count.mistake(
 
 def _both(results):
     """(what came, what is due) as pairs (captured, share)."""
-    return [(r.value, r.expected) for r in _usable(results)]
+    return [(r.value, r.expected) for r in usable(results)]
 
 
 @mode_count.symptom(
@@ -1631,7 +1626,7 @@ def _both(results):
     "Where not one sample is good, no mode is captured and the share is 0: does your function allow for that?",
     errors_too=True)
 def _(results):
-    return _others_right(results, "not one good sample")
+    return others_right(results, "not one good sample")
 
 
 @mode_count.symptom(
@@ -1657,4 +1652,4 @@ def _(results):
     "Both numbers are wrong. A sample is good if the straight distance to its nearest centre is at most 3σ: begin "
     "there.")
 def _(results):
-    return len(_usable(results)) == len(results)
+    return len(usable(results)) == len(results)

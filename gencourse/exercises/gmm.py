@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from .answers import Unusable, as_numbers, shape_of
+from .common import answer_to, chance, usable
 from .core import Case, exercise, seeded, some
 
 
@@ -59,25 +60,8 @@ def _insist(name: str, part: Tensor, shape: tuple, more: str = "") -> Tensor:
     return part
 
 
-def _answer_to(results, observe):
-    return next((r.value for r in results if r.case.observe is observe), None)
-
-
 def _due_to(results, observe):
     return next((r.expected for r in results if r.case.observe is observe), None)
-
-
-def _generators(seed: int) -> list[torch.Generator]:
-    return [torch.Generator().manual_seed(s) for s in (seed, seed, seed + 1)]
-
-
-def _chance(draw, seed: int) -> Tensor:
-    """Five yes or no about draw(generator): does chance come from the generator, and from nowhere else?"""
-    generator, again, other = _generators(seed)
-    first, second, same, different = draw(generator), draw(generator), draw(again), draw(other)
-    fresh = torch.Generator().manual_seed(seed).get_state()
-    return torch.tensor([first.equal(same), not first.equal(second), not first.equal(different),
-                         not generator.get_state().equal(fresh), generator.initial_seed() == seed]).double()
 
 
 # 1
@@ -133,7 +117,7 @@ def _chance_of_points(fn, weights, means, stds, n, seed):
     def draw(which):
         return lambda generator: _drawn(fn, weights, means, stds, n, generator)[which].double()
 
-    return torch.cat([_chance(draw(0), seed), _chance(draw(1), seed)])
+    return torch.cat([chance(draw(0), seed), chance(draw(1), seed)])
 
 
 @exercise(
@@ -275,7 +259,7 @@ sample_mixture.mistake(
 
 def _stats_of_noise(results):
     """Mean and deviation in each of the 3 components, the share below 0, the correlation of the features."""
-    noise = _answer_to(results, _noise)
+    noise = answer_to(results, _noise)
     return None if noise is None else (noise[:3], noise[3:6], noise[8], noise[9])
 
 
@@ -285,19 +269,19 @@ def _wrong(results, observe):
 
 @sample_mixture.symptom("the components are drawn without the generator")
 def _(results):
-    chance = _answer_to(results, _chance_of_points)
+    chance = answer_to(results, _chance_of_points)
     return chance is not None and not chance[5]
 
 
 @sample_mixture.symptom("the noise is drawn without the generator")
 def _(results):
-    chance = _answer_to(results, _chance_of_points)
+    chance = answer_to(results, _chance_of_points)
     return chance is not None and not chance[0]
 
 
 @sample_mixture.symptom("one component for all points")
 def _(results):
-    counts = _answer_to(results, _counts)
+    counts = answer_to(results, _counts)
     return counts is not None and counts[1] > 8
 
 
@@ -312,13 +296,13 @@ def _(results):
     "Two calls in a row with one generator give the same, or the generator is as fresh after a call as before "
     "it: draw from the generator itself, neither from a copy nor from one seeded anew.")
 def _(results):
-    chance = _answer_to(results, _chance_of_points)
+    chance = answer_to(results, _chance_of_points)
     return chance is not None and not chance[:5].all()
 
 
 @sample_mixture.symptom("the points are sorted")
 def _(results):
-    components = _answer_to(results, _components)
+    components = answer_to(results, _components)
     return components is not None and components[-1] > 0.9 and components[:-1].max() < 0.9
 
 
@@ -326,7 +310,7 @@ def _(results):
     "the weights are not heeded",
     "The components do not come as often as their weights say: component m with probability `weights[m]`.")
 def _(results):
-    components = _answer_to(results, _components)
+    components = answer_to(results, _components)
     return components is not None and (components - _due_to(results, _components))[:-1].abs().max() > 0.05
 
 
@@ -593,13 +577,9 @@ log_density.mistake(
     "These are bits: the logarithm to base 2. Nats come from the natural logarithm.")
 
 
-def _usable(results):
-    return [r for r in results if r.value is not None and r.value.shape == r.expected.shape]
-
-
 def _split_by_label(results, *labels):
-    usable = _usable(results)
-    return [r for r in usable if r.label not in labels], [r for r in usable if r.label in labels]
+    given = usable(results)
+    return [r for r in given if r.label not in labels], [r for r in given if r.label in labels]
 
 
 @log_density.symptom("the densities underflow", errors_too=True)
@@ -622,7 +602,7 @@ def _(results):
 def _coefficients(results):
     """How much of each term is in log N of one component, by least squares; None where something else is in it."""
     rows, values = [], []
-    for r in _usable(results):
+    for r in usable(results):
         x, log_weights, means, covariances = r.case.arguments
         if len(log_weights) == 1 and r.value.isfinite().all():
             offsets = (x - means[0]).double()
@@ -653,7 +633,7 @@ for _place, _due, _name, _message in (
     "A component alone comes out right, several do not: how is log Σ exp taken over them, and where do the "
     "weights stand?")
 def _(results):
-    alone = [r for r in _usable(results) if len(r.case.arguments[1]) == 1]
+    alone = [r for r in usable(results) if len(r.case.arguments[1]) == 1]
     several = [r for r in results if len(r.case.arguments[1]) > 1]
     return bool(alone) and bool(several) and all(r.right for r in alone) and not any(r.right for r in several)
 
@@ -674,7 +654,7 @@ def _(results):
     "distance is ‖x - µ‖² and log det Σ is 0; then Σ = 4 I, where the one is a quarter of that and the other "
     "D log 4.")
 def _(results):
-    alone = [r for r in _usable(results) if len(r.case.arguments[1]) == 1 and r.label != _NARROW]
+    alone = [r for r in usable(results) if len(r.case.arguments[1]) == 1 and r.label != _NARROW]
     return all(r.value.isfinite().all() for r in alone) and sum(not r.right for r in alone) > 2
 
 
@@ -800,7 +780,7 @@ responsibilities.mistake(
     "numbers below 0",
     "There are numbers below 0: responsibilities are probabilities. Are they logarithms?")
 def _(results):
-    return any((r.value < -1e-6).any() for r in _usable(results))
+    return any((r.value < -1e-6).any() for r in usable(results))
 
 
 @responsibilities.symptom("the exponentials underflow", errors_too=True)
@@ -822,7 +802,7 @@ def _(results):
 
 @responsibilities.symptom("normalised over the points")
 def _(results):
-    several = [r.value for r in _usable(results) if len(r.value) > 1 and r.value.shape[1] > 1]
+    several = [r.value for r in usable(results) if len(r.value) > 1 and r.value.shape[1] > 1]
     return bool(several) and all(
         (value.sum(0) - 1).abs().max() < 1e-3 and (value.sum(1) - 1).abs().max() > 1e-2 for value in several)
 
@@ -831,7 +811,7 @@ def _(results):
     "the rows do not sum to 1",
     "Some rows do not sum to 1: a point came from one of the components, so its responsibilities share out 1.")
 def _(results):
-    return any(r.value.isfinite().all() and (r.value.sum(1) - 1).abs().max() > 1e-2 for r in _usable(results))
+    return any(r.value.isfinite().all() and (r.value.sum(1) - 1).abs().max() > 1e-2 for r in usable(results))
 
 
 # 4
@@ -1007,7 +987,7 @@ m_step.mistake(
 
 
 def _finite(results):
-    return [r for r in _usable(results) if r.value.isfinite().all()]
+    return [r for r in usable(results) if r.value.isfinite().all()]
 
 
 def _part_is_wrong(which):
@@ -1180,7 +1160,7 @@ bic.mistake(
 
 
 def _single(results):
-    return [r for r in _usable(results) if r.value.dim() == 0]
+    return [r for r in usable(results) if r.value.dim() == 0]
 
 
 def _price(r) -> float:
@@ -1287,8 +1267,8 @@ def _last(fn, x, places, n_components, n_calls, seed):
 
 def _chance_of_centres(fn, x, n_components, seed):
     """Whether the first centre comes from the generator; whether all of them do."""
-    return torch.cat([_chance(lambda generator: _centres(fn, x, n_components, generator)[0, :1], seed),
-                      _chance(lambda generator: _centres(fn, x, n_components, generator)[0], seed)])
+    return torch.cat([chance(lambda generator: _centres(fn, x, n_components, generator)[0, :1], seed),
+                      chance(lambda generator: _centres(fn, x, n_components, generator)[0], seed)])
 
 
 @exercise(
@@ -1425,7 +1405,7 @@ def _(results):
     "The same generator, seeded alike, gives other centres: some chance comes from elsewhere. Every draw takes "
     "`generator=generator`.")
 def _(results):
-    chance = _answer_to(results, _chance_of_centres)
+    chance = answer_to(results, _chance_of_centres)
     return chance is not None and not chance[5]
 
 
@@ -1434,7 +1414,7 @@ def _(results):
     "Two calls in a row with one generator give the same centres, or the generator is as fresh after a call "
     "as before it: draw from the generator itself, neither from a copy nor from one seeded anew.")
 def _(results):
-    chance = _answer_to(results, _chance_of_centres)
+    chance = answer_to(results, _chance_of_centres)
     return chance is not None and not chance[5:].all()
 
 
@@ -1442,7 +1422,7 @@ def _(results):
     "the first centre is not any point",
     "The first centre is not every point of the data equally often.")
 def _(results):
-    shares = _answer_to(results, _triples)
+    shares = answer_to(results, _triples)
     return shares is not None and (shares - _due_to(results, _triples))[:4].abs().max() > 0.09
 
 

@@ -11,9 +11,8 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
+from .common import others_right, proportional, right_on, usable
 from .core import Case, exercise, seeded
-from .gan import _others_right, _proportional
-from .vae import _right_on, _usable
 
 
 def _random(*shape: int, seed: int) -> Tensor:
@@ -23,7 +22,7 @@ def _random(*shape: int, seed: int) -> Tensor:
 
 def _sound(results):
     """The results, if every answer is finite and of the right shape; else none: then that is better said."""
-    return results if len(_usable(results)) == len(results) and all(r.value.isfinite().all() for r in results) else []
+    return results if len(usable(results)) == len(results) and all(r.value.isfinite().all() for r in results) else []
 
 
 def _shuffled(rows: Tensor, seed: int) -> Tensor:
@@ -499,7 +498,7 @@ def _(results):
     def none(figures):
         return math.isnan(figures[0]) or math.isnan(figures[3])
 
-    pairs = _pairs(results) if len(_usable(results)) == len(results) else []
+    pairs = _pairs(results) if len(usable(results)) == len(results) else []
     return any(said != 0 for said, _, figures in pairs if none(figures)) and all(
         said == due for said, due, figures in pairs if not none(figures))
 
@@ -509,7 +508,7 @@ def _(results):
     "Right for finite figures, wrong for infinite ones: infinity less infinity is NaN, and so is 0 times infinity. A "
     "comparison, `<`, has no such trouble.", errors_too=True)
 def _(results):
-    return _others_right(results, "an infinite figure")
+    return others_right(results, "an infinite figure")
 
 
 @surely_better.symptom(
@@ -573,7 +572,7 @@ def _(results):
     "be surely better: its own, or the other's?")
 def _(results):
     return bool(_sound(results)) and all(
-        _right_on(results, label) for label in ("two exact figures", "figures of different data"))
+        right_on(results, label) for label in ("two exact figures", "figures of different data"))
 
 
 # 3
@@ -731,14 +730,14 @@ def _(results):
     "the lower end is above the upper",
     "The first end is above the second. The lower is due first, and between them the mean difference.")
 def _(results):
-    return not _proportional(results) and any(r.value[0] > r.value[1] + 1e-3 for r in _sound(results))
+    return not proportional(results) and any(r.value[0] > r.value[1] + 1e-3 for r in _sound(results))
 
 
 @paired_interval.symptom(
     "the middle is wrong",
     "The middle of your interval, halfway between the ends, is not the mean of a - b.")
 def _(results):
-    return not _proportional(results) and any(
+    return not proportional(results) and any(
         (r.value - r.expected).mean().abs() > 1e-2 for r in _sound(results))
 
 
@@ -747,7 +746,7 @@ def _(results):
     "Where every image costs exactly as much more under a, nothing is left to chance, and the interval has no width. "
     "Yours has one: it does not come from how the differences differ from one another.")
 def _(results):
-    return not _proportional(results) and any(
+    return not proportional(results) and any(
         r.case.label in (_CONSTANT, _TWICE) and r.value.diff().abs() > 1e-2 for r in _sound(results))
 
 
@@ -757,7 +756,7 @@ def _(results):
     "side.")
 def _(results):
     wide = [(r.value.diff() / r.expected.diff()).item() for r in _sound(results) if r.expected.diff().item() > 0.01]
-    return len(wide) > 1 and not _proportional(results) and max(wide) - min(wide) < 1e-3 * abs(max(wide))
+    return len(wide) > 1 and not proportional(results) and max(wide) - min(wide) < 1e-3 * abs(max(wide))
 
 
 @paired_interval.symptom(
@@ -765,7 +764,7 @@ def _(results):
     "The middle is right, the width is not: 1.96 times the standard deviation of the differences, over the root of "
     "their number, is due to either side.")
 def _(results):
-    return bool(_sound(results)) and not _proportional(results)
+    return bool(_sound(results)) and not proportional(results)
 
 
 # 4
@@ -929,7 +928,7 @@ def _(results):
 
 def _in_the_order_of(results, column: int) -> bool:
     """Where no two models tie, the answers are right once they are sorted by this column."""
-    sortable = [r for r in _usable(results) if len(r.case.arguments[column].unique()) == len(r.value) > 1]
+    sortable = [r for r in usable(results) if len(r.case.arguments[column].unique()) == len(r.value) > 1]
     return bool(sortable) and any(not r.right for r in sortable) and all(
         r.value.equal(r.expected[r.case.arguments[column].argsort()]) for r in sortable)
 
@@ -955,7 +954,7 @@ def _(results):
     "alone on the front",
     "Right for several models, wrong for one alone: nobody is there to beat it.", errors_too=True)
 def _(results):
-    return _others_right(results, "one model")
+    return others_right(results, "one model")
 
 
 @pareto_front.symptom(

@@ -12,62 +12,8 @@ import torch
 from torch import Tensor
 
 from .answers import Unusable, as_numbers
-from .core import Case, exercise, seeded, some
-
-
-def _normal(*shape: int, seed: int, scale: float = 1.0) -> Tensor:
-    return scale * torch.randn(shape, generator=seeded(seed), device="cpu")
-
-
-def _slopes(fn, *arguments, of):
-    """The gradient of the sum of the answer by the arguments at the places `of`, in one row; 0 where none passes."""
-    with torch.inference_mode(False), torch.enable_grad():
-        leaves = {i: arguments[i].clone().requires_grad_() for i in of}
-        # a product of a leaf is no leaf, and may be changed in place
-        answer = fn(*(leaves[i] * 1 if i in leaves else argument for i, argument in enumerate(arguments)))
-        as_numbers(answer)                      # says it if these are no numbers
-        return torch.cat([slope.flatten() for slope in _by(answer, list(leaves.values()))]).double()
-
-
-def _by(answer, leaves: list[Tensor]) -> list[Tensor]:
-    total = _total(answer)
-    if not isinstance(total, Tensor) or not total.requires_grad:
-        return [torch.zeros_like(leaf) for leaf in leaves]
-    try:
-        return list(torch.autograd.grad(total, leaves, allow_unused=True, materialize_grads=True))
-    except RuntimeError:
-        raise Unusable("not yet", "the gradient cannot be computed", "The gradient of your answer cannot be computed: "
-                       "an operation in place (`+=`, `exp_`, an assignment to a slice) has overwritten what it needs. "
-                       "Make a new tensor instead.") from None
-
-
-def _total(answer):
-    if isinstance(answer, (list, tuple)):
-        return sum(_total(item) for item in answer)
-    return answer.sum() if isinstance(answer, Tensor) else 0.0
-
-
-def _is_slope(result) -> bool:
-    return getattr(result.case.observe, "func", None) is _slopes
-
-
-def _usable(results):
-    """The answers that are values of the right shape."""
-    return [r for r in results if r.value is not None and r.value.shape == r.expected.shape and not _is_slope(r)]
-
-
-def _stopped(result) -> bool:
-    return result.problem.status == "raised an error" if result.value is None else not result.value.any()
-
-
-def _cut(results) -> bool:
-    """The values are right, and no gradient comes through (with NumPy, an error does)."""
-    return all(_stopped(r) if _is_slope(r) else r.right for r in results)
-
-
-def _answer_to(results, observe):
-    return next((r.value for r in results if r.case.observe is observe and r.value is not None), None)
-
+from .common import answer_to, cut, gradients, is_slope, normal, right_on, slopes, usable
+from .core import Case, exercise, some
 
 # 1
 
@@ -85,7 +31,7 @@ def _derivatives(fn, mean, log_var, seed):
     with torch.inference_mode(False), torch.enable_grad():
         leaves = [mean.clone().requires_grad_(), log_var.clone().requires_grad_()]
         c, value = _draw(fn, leaves[0] * 1, leaves[1] * 1, torch.Generator().manual_seed(seed))
-        by_mean, by_log_var = (slope.double() for slope in _by(c, leaves))
+        by_mean, by_log_var = (slope.double() for slope in gradients(c, leaves))
     half = (value - mean) / 2
     ratio = (by_log_var * half).sum() / half.square().sum().clamp(min=1e-12)
     alike = torch.allclose(by_log_var, ratio * half, atol=1e-4) and torch.allclose(by_mean, by_mean.mean(), atol=1e-4)
@@ -153,9 +99,9 @@ _MEANS, _LOG_VARS = torch.tensor([1.5, -2.0, 0.5, -1.0]), torch.tensor([-4.0, -1
         "tensor operations, so that gradients pass.",
     ),
     cases=(
-        Case(_normal(6, 3, seed=1), torch.full((6, 3), 0.8), 2, observe=_derivatives, atol=1e-3,
+        Case(normal(6, 3, seed=1), torch.full((6, 3), 0.8), 2, observe=_derivatives, atol=1e-3,
              label="the gradients of a draw of shape (6, 3)"),
-        Case(_normal(3, 4, seed=2), _normal(3, 4, seed=3), 4, observe=_chance, label="draws from one generator, "
+        Case(normal(3, 4, seed=2), normal(3, 4, seed=3), 4, observe=_chance, label="draws from one generator, "
              "and from several seeded alike"),
         Case(_MEANS.repeat(5000, 1), _LOG_VARS.repeat(5000, 1), 5, observe=_moments, atol=0.15,
              label="5,000 draws with log-variances -4, -1.5, 0.6 and 1.6"),
@@ -264,7 +210,7 @@ reparameterise.mistake(
 
 @reparameterise.symptom("the generator is ignored")
 def _(results):
-    chance = _answer_to(results, _chance)
+    chance = answer_to(results, _chance)
     return chance is not None and not chance[0]
 
 
@@ -273,13 +219,13 @@ def _(results):
     "Two draws in a row from one generator are alike, or the generator is as fresh after a call as before: "
     "draw from the generator itself, neither from a copy nor from one that is seeded anew.")
 def _(results):
-    chance, moments = _answer_to(results, _chance), _answer_to(results, _moments)
+    chance, moments = answer_to(results, _chance), answer_to(results, _moments)
     return chance is not None and not chance[:5].all() and moments is not None and moments[4:].isfinite().all()
 
 
 @reparameterise.symptom("the mean is overwritten")
 def _(results):
-    chance = _answer_to(results, _chance)
+    chance = answer_to(results, _chance)
     return chance is not None and bool(chance[:5].all()) and not chance[5]
 
 
@@ -320,7 +266,7 @@ def _(results):
     "no noise",
     "Nothing is drawn: with mean 0 and log-variance 0 all your draws are the same number.")
 def _(results):
-    below = _answer_to(results, _below)
+    below = answer_to(results, _below)
     return below is not None and bool(((below == 0) | (below == 1)).all())
 
 
@@ -336,7 +282,7 @@ def _(results):
     "the centre is wrong",
     "The draws do not lie around `mean`.")
 def _(results):
-    moments = _answer_to(results, _moments)
+    moments = answer_to(results, _moments)
     if moments is None:
         return False
     error = (moments[4:] / 2).exp() / 5000**0.5
@@ -348,7 +294,7 @@ def _(results):
     "The draws lie around the right means, but their variance is not exp(log_var): which standard deviation "
     "belongs to that variance?")
 def _(results):
-    moments = _answer_to(results, _moments)
+    moments = answer_to(results, _moments)
     return moments is not None and not torch.allclose(moments[4:], _LOG_VARS.double(), atol=0.15)
 
 
@@ -369,13 +315,13 @@ def _(results):
 
 @reparameterise.symptom("no gradient reaches log_var")
 def _(results):
-    slopes = _answer_to(results, _derivatives)
+    slopes = answer_to(results, _derivatives)
     return slopes is not None and slopes[1] == 0
 
 
 @reparameterise.symptom("no gradient reaches the mean")
 def _(results):
-    slopes = _answer_to(results, _derivatives)
+    slopes = answer_to(results, _derivatives)
     return slopes is not None and slopes[0] == 0
 
 
@@ -403,16 +349,16 @@ def _(results):
     cases=(
         Case(torch.tensor([2.0, -1.0, 0.5]), torch.tensor([[1.0], [1.5], [-1.5]]), torch.tensor([0.5]), torch.zeros(1),
              label="3 draws in one dimension, `log_var = 0`"),
-        Case(_normal(6, seed=11), _normal(6, 3, seed=12), _normal(3, seed=13), _normal(3, seed=14)),
-        Case(_normal(4, seed=15), _normal(4, 4, seed=16), _normal(4, seed=17), _normal(4, seed=18),
+        Case(normal(6, seed=11), normal(6, 3, seed=12), normal(3, seed=13), normal(3, seed=14)),
+        Case(normal(4, seed=15), normal(4, 4, seed=16), normal(4, seed=17), normal(4, seed=18),
              label="4 draws of 4 dimensions"),
-        Case(torch.ones(5), _normal(5, 2, seed=19), _normal(2, seed=20), _normal(2, seed=21),
+        Case(torch.ones(5), normal(5, 2, seed=19), normal(2, seed=20), normal(2, seed=21),
              label="a constant f = 1"),
         Case(torch.tensor([3.0]), torch.tensor([[1.0, 2.0]]), torch.tensor([0.5, -1.0]), torch.tensor([2.0, -2.0]),
              label="a single draw"),
-        Case(_normal(4000, seed=22) + 3, _normal(4000, 2, seed=23), _normal(2, seed=24), _normal(2, seed=25),
+        Case(normal(4000, seed=22) + 3, normal(4000, 2, seed=23), normal(2, seed=24), normal(2, seed=25),
              label="4,000 draws"),
-        Case(torch.tensor([-90.0, -120.0, -80.0]), _normal(3, 5, seed=26), _normal(5, seed=27), _normal(5, seed=28),
+        Case(torch.tensor([-90.0, -120.0, -80.0]), normal(3, 5, seed=26), normal(5, seed=27), normal(5, seed=28),
              label="log-likelihoods as f"),
     ),
 )
@@ -484,15 +430,11 @@ score_function_gradient.mistake(
     "This is the contribution of every draw. Their mean is asked for: (latent,).")
 
 
-def _right_on(results, label):
-    return any(r.right for r in results if r.case.label == label)
-
-
 @score_function_gradient.symptom(
     "the weighting by f is wrong",
     "For a constant f = 1 the answer is right, else it is not: how does f enter?")
 def _(results):
-    return _right_on(results, "a constant f = 1") and any(not r.right for r in _usable(results))
+    return right_on(results, "a constant f = 1") and any(not r.right for r in usable(results))
 
 
 @score_function_gradient.symptom(
@@ -500,7 +442,7 @@ def _(results):
     "For a constant f = 1 your answer is 0: is something subtracted from f first, a baseline? Here the plain estimate "
     "is asked for, where every draw counts with its f.")
 def _(results):
-    return any(not r.right and r.value.abs().max() < 1e-5 for r in _usable(results)
+    return any(not r.right and r.value.abs().max() < 1e-5 for r in usable(results)
                if r.case.label == "a constant f = 1")
 
 
@@ -516,7 +458,7 @@ def _(results):
     "the average is wrong",
     "With a single draw the answer is right, with several it is not: it is the mean over the draws that is due.")
 def _(results):
-    return _right_on(results, "a single draw") and any(not r.right for r in _usable(results))
+    return right_on(results, "a single draw") and any(not r.right for r in usable(results))
 
 
 @score_function_gradient.symptom(
@@ -524,7 +466,7 @@ def _(results):
     "Already with a single draw, where there is nothing to average, the answer is wrong. It is f times the derivative "
     "of log q(z) by the mean: what becomes of -(z - mean)² / (2·variance)?")
 def _(results):
-    return any(r.case.label == "a single draw" and not r.right for r in _usable(results))
+    return any(r.case.label == "a single draw" and not r.right for r in usable(results))
 
 
 # 3
@@ -541,14 +483,14 @@ def _(results):
         "sum over the dimensions, axis 1.",
     ),
     cases=(
-        Case(_normal(4, 3, seed=31), _normal(4, 3, seed=32)),
+        Case(normal(4, 3, seed=31), normal(4, 3, seed=32)),
         Case(torch.zeros(2, 3), torch.zeros(2, 3), label="mean 0 and log_var 0"),
-        Case(torch.zeros(3, 2), _normal(3, 2, seed=33), label="mean 0"),
-        Case(_normal(3, 2, seed=34), torch.zeros(3, 2), label="log_var 0"),
-        Case(_normal(5, 5, seed=35), _normal(5, 5, seed=36)),
+        Case(torch.zeros(3, 2), normal(3, 2, seed=33), label="mean 0"),
+        Case(normal(3, 2, seed=34), torch.zeros(3, 2), label="log_var 0"),
+        Case(normal(5, 5, seed=35), normal(5, 5, seed=36)),
         Case(torch.tensor([[3.0]]), torch.tensor([[-12.0]]), label="mean 3, log_var -12"),
-        Case(_normal(1, 50, seed=37, scale=2), _normal(1, 50, seed=38, scale=2)),
-        Case(_normal(3, 4, seed=39), _normal(3, 4, seed=40), observe=partial(_slopes, of=(0, 1)),
+        Case(normal(1, 50, seed=37, scale=2), normal(1, 50, seed=38, scale=2)),
+        Case(normal(3, 4, seed=39), normal(3, 4, seed=40), observe=partial(slopes, of=(0, 1)),
              label="the gradients by mean and log_var"),
     ),
 )
@@ -652,28 +594,28 @@ gaussian_kl.mistake(
 
 @gaussian_kl.symptom("no gradient", errors_too=True)
 def _(results):
-    return _cut(results)
+    return cut(results)
 
 
 @gaussian_kl.symptom(
     "not 0 at N(0, I)",
     "The KL of N(0, I) to itself is 0; yours is not.")
 def _(results):
-    return any(r.case.label == "mean 0 and log_var 0" and not r.right for r in _usable(results))
+    return any(r.case.label == "mean 0 and log_var 0" and not r.right for r in usable(results))
 
 
 @gaussian_kl.symptom(
     "a negative KL",
     "Somewhere your KL is negative. It is never below 0, whatever mean and log_var are.")
 def _(results):
-    return any((r.value < -1e-4).any() for r in _usable(results))
+    return any((r.value < -1e-4).any() for r in usable(results))
 
 
 @gaussian_kl.symptom(
     "the part of the mean is wrong",
     "Where the mean is 0 your answer is right, else it is not: what does a mean away from 0 cost?")
 def _(results):
-    return _right_on(results, "mean 0") and not _right_on(results, "log_var 0")
+    return right_on(results, "mean 0") and not right_on(results, "log_var 0")
 
 
 @gaussian_kl.symptom(
@@ -681,7 +623,7 @@ def _(results):
     "Where log_var is 0 your answer is right, else it is not: exp(log_var) is the variance, and log_var its "
     "logarithm.")
 def _(results):
-    return _right_on(results, "log_var 0") and not _right_on(results, "mean 0")
+    return right_on(results, "log_var 0") and not right_on(results, "mean 0")
 
 
 @gaussian_kl.symptom(
@@ -689,7 +631,7 @@ def _(results):
     "Right where the mean is 0 or log_var is 0, wrong where neither is: the two parts do not touch each other, "
     "they are added.")
 def _(results):
-    return _right_on(results, "log_var 0") and _right_on(results, "mean 0") and not any(
+    return right_on(results, "log_var 0") and right_on(results, "mean 0") and not any(
         r.right for r in results[4:5])
 
 
@@ -698,23 +640,23 @@ def _(results):
     "Right where mean and log_var are 0, but wrong as soon as one of them is not: look at one dimension, first with "
     "log_var = 0, where the KL is ½·mean².")
 def _(results):
-    return _right_on(results, "mean 0 and log_var 0") and not any(r.right for r in results[2:4]) and len(
-        _usable(results)) == len(results) - 1
+    return right_on(results, "mean 0 and log_var 0") and not any(r.right for r in results[2:4]) and len(
+        usable(results)) == len(results) - 1
 
 
 @gaussian_kl.symptom(
     "the gradients are wrong",
     "The values are right, but not all gradients: is a part of the formula cut out of the graph, or clamped?")
 def _(results):
-    return all(r.right for r in results if not _is_slope(r))
+    return all(r.right for r in results if not is_slope(r))
 
 
 # 4
 
 def _pixels(*shape: int, seed: int, scale: float = 2.0):
     """x, logits and a kl, of a batch of that shape."""
-    x = (_normal(*shape, seed=seed) > 0).float()
-    return x, _normal(*shape, seed=seed + 1, scale=scale), _normal(shape[0], seed=seed + 2).abs() * 3 + 0.5
+    x = (normal(*shape, seed=seed) > 0).float()
+    return x, normal(*shape, seed=seed + 1, scale=scale), normal(shape[0], seed=seed + 2).abs() * 3 + 0.5
 
 
 _EXTREME = (torch.tensor([[1.0, 0.0, 1.0, 0.0], [1.0, 1.0, 0.0, 0.0]]),
@@ -745,7 +687,7 @@ _CERTAIN = (torch.tensor([[1.0, 0.0, 1.0, 0.0]]), torch.tensor([[200.0, -200.0, 
         Case(*_pixels(2, 1, 28, 28, seed=63), 0.5, label="images of 784 pixels, `beta = 0.5`"),
         Case(*_CERTAIN, label="a decoder that is certain, and right (logits ±200 and ±900)"),
         Case(*_EXTREME, label="a decoder that is certain, and wrong (logits ±200 and ±900)"),
-        Case(*_pixels(3, 1, 2, 2, seed=66), 2.0, observe=partial(_slopes, of=(1, 2)),
+        Case(*_pixels(3, 1, 2, 2, seed=66), 2.0, observe=partial(slopes, of=(1, 2)),
              label="the gradients by logits and kl"),
     ),
 )
@@ -928,7 +870,7 @@ def _(results):
 
 @elbo.symptom("no gradient", errors_too=True)
 def _(results):
-    return _cut(results)
+    return cut(results)
 
 
 @elbo.symptom(
@@ -936,7 +878,7 @@ def _(results):
     "The values are right, but not all gradients: the one by kl is -beta, the one by the logits x - sigmoid(logits). "
     "Is a part of the formula cut out of the graph?")
 def _(results):
-    return all(r.right for r in results if not _is_slope(r))
+    return all(r.right for r in results if not is_slope(r))
 
 
 @elbo.symptom(
@@ -944,7 +886,7 @@ def _(results):
     "Somewhere your bound is above 0. Pixels are discrete, so log P(x|z) is at most 0, and the KL is never negative: "
     "the difference is at most 0.")
 def _(results):
-    return any((r.value > 1e-4).any() for r in _usable(results))
+    return any((r.value > 1e-4).any() for r in usable(results))
 
 
 @elbo.symptom(
@@ -952,7 +894,7 @@ def _(results):
     "Where the KL has no say (kl = 0 or beta = 0) your answer is right: the reconstruction is as it should be. "
     "Elsewhere it is not: how do kl and beta enter?")
 def _(results):
-    return _right_on(results, "`beta = 0`") or _right_on(results, "`kl = 0`")
+    return right_on(results, "`beta = 0`") or right_on(results, "`kl = 0`")
 
 
 @elbo.symptom(
@@ -960,15 +902,15 @@ def _(results):
     "Already where the KL has no say (kl = 0 or beta = 0) the answer is not log P(x|z): the sum over all pixels of an "
     "example of log p where x is 1, and of log(1 - p) where it is 0, with p = sigmoid(logits).")
 def _(results):
-    return any(r.case.label == "`kl = 0`" and not r.right for r in _usable(results))
+    return any(r.case.label == "`kl = 0`" and not r.right for r in usable(results))
 
 
 # 5
 
 def _densities(n: int, batch: int, seed: int, level: float = 0.0, spread: float = 1.0):
     """log_px_z, log_pz, log_qz of n draws for each example."""
-    return (level + _normal(n, batch, seed=seed, scale=3 * spread), -3 * spread + _normal(n, batch, seed=seed + 1),
-            -spread + _normal(n, batch, seed=seed + 2))
+    return (level + normal(n, batch, seed=seed, scale=3 * spread), -3 * spread + normal(n, batch, seed=seed + 1),
+            -spread + normal(n, batch, seed=seed + 2))
 
 
 @exercise(
@@ -1127,21 +1069,21 @@ def _weights(result) -> Tensor:
     "Already with a single draw, where nothing is averaged, the answer is wrong: it is the logarithm of the weight "
     "P(x|z)·P(z)/q(z|x) there.")
 def _(results):
-    return any(r.case.label == "a single draw for each example" and not r.right for r in _usable(results))
+    return any(r.case.label == "a single draw for each example" and not r.right for r in usable(results))
 
 
 @importance_bound.symptom(
     "above the largest weight",
     "Your answer is above the logarithm of the largest weight, which no mean can be.")
 def _(results):
-    return any((r.value > _weights(r).amax(0) + 1e-3).any() for r in _usable(results))
+    return any((r.value > _weights(r).amax(0) + 1e-3).any() for r in usable(results))
 
 
 @importance_bound.symptom(
     "below the ELBO",
     "Your answer is below the mean of the logarithms, the ELBO. The logarithm of a mean never is.")
 def _(results):
-    return any((r.value < _weights(r).mean(0) - 1e-3).any() for r in _usable(results))
+    return any((r.value < _weights(r).mean(0) - 1e-3).any() for r in usable(results))
 
 
 @importance_bound.symptom(
@@ -1149,12 +1091,12 @@ def _(results):
     "With a single draw the answer is right, so the weights are. With several it is not: the weights are averaged "
     "over the draws, all alike, and the logarithm is taken last.")
 def _(results):
-    return any(not r.right for r in _usable(results))
+    return any(not r.right for r in usable(results))
 
 
 # 6
 
-_A, _B, _C, _D = (_normal(50, seed=seed) for seed in (101, 102, 103, 104))
+_A, _B, _C, _D = (normal(50, seed=seed) for seed in (101, 102, 103, 104))
 
 
 @exercise(
@@ -1291,7 +1233,7 @@ def _(results):
     "The first code is to be z0 and the last z1, whatever lies between.")
 def _(results):
     return any(not torch.allclose(r.value[[0, -1]], torch.stack(r.case.arguments[:2]).double(), atol=1e-3)
-               for r in _usable(results) if not _parallel(r))
+               for r in usable(results) if not _parallel(r))
 
 
 @interpolate.symptom(
@@ -1307,7 +1249,7 @@ def _(results):
 
 def _on_the_unit_circle(results):
     """The lengths of the codes between two unit vectors at a right angle."""
-    return results[0].value.norm(dim=1) if _usable(results[:1]) else torch.zeros(1).double()
+    return results[0].value.norm(dim=1) if usable(results[:1]) else torch.zeros(1).double()
 
 
 @interpolate.symptom(
@@ -1316,7 +1258,7 @@ def _on_the_unit_circle(results):
     "length every code has that length. A straight line is too short there, and so is the formula with too small an "
     "angle.")
 def _(results):
-    return bool(_usable(results[:1])) and bool((_on_the_unit_circle(results) < 0.97).any())
+    return bool(usable(results[:1])) and bool((_on_the_unit_circle(results) < 0.97).any())
 
 
 @interpolate.symptom(
@@ -1332,14 +1274,14 @@ def _(results):
     "The ends are right, the codes between are not: are the weights sin((1 - t)·θ) / sin θ and sin(t·θ) / sin θ, "
     "with θ in radians, from 0 to π?")
 def _(results):
-    return len(_usable(results)) == len(results)
+    return len(usable(results)) == len(results)
 
 
 # 7
 
 def _units(n: int, variances, offsets, seed: int) -> Tensor:
     """Columns with exactly these variances and means."""
-    x = _normal(n, len(variances), seed=seed)
+    x = normal(n, len(variances), seed=seed)
     x = (x - x.mean(0)) / x.std(0, unbiased=False)
     return x * torch.tensor(variances).sqrt() + torch.tensor(offsets)
 
@@ -1434,7 +1376,7 @@ active_units.mistake(
 
 
 def _yes_or_no(results):
-    return [(r.value, r.case.arguments[0]) for r in _usable(results)]
+    return [(r.value, r.case.arguments[0]) for r in usable(results)]
 
 
 @active_units.symptom(
@@ -1457,4 +1399,4 @@ def _(results):
     "Some units are on the wrong side of the threshold. What is compared is the variance over the data, not its root, "
     "and with `threshold`, whatever it is.")
 def _(results):
-    return len(_usable(results)) == len(results)
+    return len(usable(results)) == len(results)
