@@ -90,7 +90,8 @@ class Autoregressive(nn.Module):
         """Negative log-likelihood in nats per example, averaged over the batch: what `fit` minimises."""
         self.check_levels(x)
         logits = self.logits(x, condition)
-        return F.cross_entropy(logits.float(), x.long(), reduction="sum") / len(x)
+        logits = logits.movedim(1, -1).flatten(0, -2)  # a row for each position: so they lie in channels-last memory
+        return F.cross_entropy(logits.float(), x.long().flatten(), reduction="sum") / len(x)
 
     @torch.no_grad()
     def sample(
