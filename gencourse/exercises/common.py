@@ -10,6 +10,7 @@ from .core import seeded
 
 
 def normal(*shape: int, seed: int, scale: float = 1.0) -> Tensor:
+    """Draws from N(0, scale²): another tensor of this shape in each variant."""
     return scale * torch.randn(shape, generator=seeded(seed), device="cpu")
 
 
@@ -62,6 +63,7 @@ def answer_to(results, observe):
 
 
 def right_on(results, label: str) -> bool:
+    """Is a case of this label right?"""
     return any(r.right for r in results if r.case.label == label)
 
 
@@ -82,6 +84,7 @@ def proportional(results) -> bool:
 
 
 def is_slope(result) -> bool:
+    """Was it the gradient that was looked at, by `slopes`?"""
     return getattr(result.case.observe, "func", None) is slopes
 
 
