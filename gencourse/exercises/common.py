@@ -83,14 +83,14 @@ def proportional(results) -> bool:
         values, (values[there] / due[there]).median() * due, rtol=1e-3, atol=1e-5)
 
 
-def is_slope(result) -> bool:
-    """Was it the gradient that was looked at, by `slopes`?"""
-    return getattr(result.case.observe, "func", None) is slopes
+def is_slope(result, by=slopes) -> bool:
+    """Was it the gradient that was looked at, by this function?"""
+    return getattr(result.case.observe, "func", None) is by
 
 
-def cut(results) -> bool:
-    """The values are right, and no gradient comes through (with NumPy, an error does)."""
-    return all(_stopped(r) if is_slope(r) else r.right for r in results)
+def cut(results, by=slopes) -> bool:
+    """The values are right, and no gradient comes through to `by` (with NumPy, an error does)."""
+    return all(_stopped(r) if is_slope(r, by) else r.right for r in results)
 
 
 def _stopped(result) -> bool:

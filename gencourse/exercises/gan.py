@@ -1116,22 +1116,9 @@ gradient_penalty.mistake(
     "caller's business.")
 
 
-def _is_lesson(result) -> bool:
-    return getattr(result.case.observe, "func", None) is _lessons
-
-
-def _penalties_right(results) -> bool:
-    """Right, but for what the critic learns from it, where nothing comes, or an error."""
-    return all(_stopped(r) if _is_lesson(r) else r.right for r in results)
-
-
-def _stopped(result) -> bool:
-    return result.problem.status == "raised an error" if result.value is None else not result.value.any()
-
-
 @gradient_penalty.symptom("`create_graph` is missing", errors_too=True)
 def _(results):
-    return _penalties_right(results)
+    return cut(results, by=_lessons)
 
 
 @gradient_penalty.symptom("the generator is ignored")
@@ -1204,7 +1191,7 @@ def _(results):
     "wrong lesson",
     "The value is right, but its gradient by the critic's parameters is not: is a part of it cut out of the graph?")
 def _(results):
-    return all(r.right for r in results if not _is_lesson(r))
+    return all(r.right for r in results if not is_slope(r, by=_lessons))
 
 
 @gradient_penalty.symptom(
@@ -1319,7 +1306,7 @@ r1_penalty.mistake(
 
 @r1_penalty.symptom("`create_graph` is missing", errors_too=True)
 def _(results):
-    return _penalties_right(results)
+    return cut(results, by=_lessons)
 
 
 @r1_penalty.symptom(
@@ -1342,7 +1329,7 @@ def _(results):
     "Somewhere your penalty is below 0. A squared length never is.")
 def _(results):
     return any(r.value.numel() and (r.value < -1e-6).any() for r in results if r.value is not None
-               and not _is_lesson(r))
+               and not is_slope(r, by=_lessons))
 
 
 @r1_penalty.symptom(
@@ -1350,7 +1337,7 @@ def _(results):
     "The value is right, but its gradient by the discriminator's parameters is not: is a part of it cut out of the "
     "graph?")
 def _(results):
-    return all(r.right for r in results if not _is_lesson(r))
+    return all(r.right for r in results if not is_slope(r, by=_lessons))
 
 
 @r1_penalty.symptom(
