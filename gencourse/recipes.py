@@ -61,14 +61,15 @@ RECIPES = {
     ),
     "pixelcnn-grey": dict(
         model=PixelCNN, task=tasks.grey_digits,
-        build=dict(event_shape=DIGITS, levels=256, n_blocks=4, channels=64, kernel_size=11, place_bias=True),
-        fit=dict(steps=20_000, batch_size=48, lr=4e-3, muon=0.02, average=0.9995),
+        build=dict(event_shape=DIGITS, levels=256, n_blocks=4, channels=64, kernel_size=7, place_bias=True,
+                   fourier=7),
+        fit=dict(steps=7_000, batch_size=48, lr=4e-3, muon=0.02, average=0.9995),
     ),
     "pixelrnn-row": dict(
         model=PixelRNN, task=tasks.binary_digits,
         build=dict(event_shape=DIGITS, kind="row", n_layers=2, hidden=32, first_kernel=13, kernel_size=7,
                    place_bias=True),
-        fit=dict(steps=12_000, batch_size=64, lr=3e-3, muon=0.02, average=0.9995),
+        fit=dict(steps=4_000, batch_size=64, lr=3e-3, muon=0.02, average=0.9995),
     ),
     "pixelrnn-diagonal": dict(
         model=PixelRNN, task=tasks.binary_digits,

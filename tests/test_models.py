@@ -63,6 +63,8 @@ FAMILIES = {
     "gated": lambda **sizes: pixelcnn(stacks="gated", **sizes),
     "single, placed": lambda **sizes: pixelcnn(stacks="single", place_bias=True, **sizes),
     "gated, placed": lambda **sizes: pixelcnn(stacks="gated", place_bias=True, **sizes),
+    "single, fourier": lambda **sizes: pixelcnn(stacks="single", fourier=3, **sizes),
+    "gated, fourier": lambda **sizes: pixelcnn(stacks="gated", fourier=3, **sizes),
     "wavenet": wavenet,
 }
 family = pytest.mark.parametrize("build", FAMILIES.values(), ids=FAMILIES)
@@ -631,6 +633,16 @@ def test_every_parameter_gets_a_gradient(build):
             got = got.any(0)  # each place
         expected = masks[name].bool() if name in masks else torch.ones_like(got)
         assert got.any() and (parameter.dim() == 1 or torch.equal(got, expected)), name
+
+
+def test_fourier_features_tell_neighbouring_levels_apart():
+    levels = torch.arange(256.0).view(1, 1, 1, 256)
+    model = PixelCNN((1, 1, 256), levels=256, fourier=7)
+    features = model._features(model.encode(levels))[0, :, 0].T  # (256, 15)
+    u = 2 * 253 / 255 - 1
+    expected = [u] + [wave(2**k * math.pi * u) for wave in (math.sin, math.cos) for k in range(7)]
+    torch.testing.assert_close(features[253], torch.tensor(expected), atol=1e-4, rtol=0)
+    assert (features[1:] - features[:-1]).norm(dim=1).min() > 1  # by the level alone 2/255 apart
 
 
 @family

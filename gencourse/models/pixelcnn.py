@@ -9,6 +9,8 @@ cure it. The vertical one reads whole rows above the pixel, the horizontal one t
 vertical stack found flows into the horizontal one, never back.
 """
 
+import math
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
@@ -33,6 +35,9 @@ class PixelCNN(Autoregressive):
         place_bias: learn biases for every place of the page, after the first layer and in every block. The papers'
             networks have none, and find out where they are from the border, as far as they see; digits that are
             centred are learned several times faster with them.
+        fourier: beside each level u in [-1, 1] the network is given sin(2^k π u) and cos(2^k π u) for k below this
+            number (Fourier features: Kingma et al., arXiv:2107.00630, section 5.1), since 253 and 255 of 256 levels
+            are almost the same u. 0, as in the papers of PixelCNN: the level alone.
     """
 
     def __init__(
@@ -46,6 +51,7 @@ class PixelCNN(Autoregressive):
         first_kernel: int = 7,
         n_classes: int | None = None,
         place_bias: bool = False,
+        fourier: int = 0,
     ):
         super().__init__(event_shape, levels, n_classes)
         check_image_shape(self.event_shape)
@@ -58,7 +64,8 @@ class PixelCNN(Autoregressive):
             raise ValueError(f"stacks is {stacks!r}; expected one of {STACKS}")
         body = SingleStack if stacks == "single" else GatedStacks
         places = self.event_shape[1:] if place_bias else None
-        self.body = body(n_blocks, channels, kernel_size, first_kernel, places)
+        self.fourier = positive_integer("fourier", fourier, least=0)
+        self.body = body(1 + 2 * self.fourier, n_blocks, channels, kernel_size, first_kernel, places)
         self.class_bias = None if n_classes is None else nn.Embedding(n_classes, channels)
         self.place_bias = _place_bias(channels, places)
         self.head = nn.Sequential(
@@ -68,8 +75,15 @@ class PixelCNN(Autoregressive):
     def logits(self, x: Tensor, condition: Tensor | None = None) -> Tensor:
         encoded = self.encode(x)
         self.check_condition(condition, len(x))
-        h = self.body(encoded, self._bias(condition))  # (B, channels, H, W)
+        h = self.body(self._features(encoded), self._bias(condition))  # (B, channels, H, W)
         return self.head(h).unsqueeze(2)  # (B, levels, 1, H, W)
+
+    def _features(self, u: Tensor) -> Tensor:
+        """Levels in [-1, 1], (B, 1, ...), and their waves: (B, 1 + 2·fourier, ...)."""
+        if not self.fourier:
+            return u
+        phases = torch.cat([math.pi * 2**k * u for k in range(self.fourier)], 1)
+        return torch.cat([u, phases.sin(), phases.cos()], 1)
 
     def _bias(self, condition: Tensor | None) -> Tensor:
         """What the class and the place add after the first layer, (B or 1, channels, H, W)."""
@@ -90,7 +104,7 @@ class PixelCNN(Autoregressive):
         def step(previous):
             nonlocal position
             position += 1
-            value = None if previous is None else previous[:, None].float() * scale - 1  # (n, 1)
+            value = None if previous is None else self._features(previous[:, None].float() * scale - 1)
             h = step_body(position, value)
             return torch.addmm(b2, torch.addmm(b1, h.relu(), w1).relu_(), w2)
 
@@ -100,9 +114,9 @@ class PixelCNN(Autoregressive):
 class SingleStack(nn.Module):
     """A masked convolution of kind A, then residual blocks with kind B."""
 
-    def __init__(self, n_blocks: int, channels: int, kernel_size: int, first_kernel: int, places=None):
+    def __init__(self, in_channels: int, n_blocks: int, channels: int, kernel_size: int, first_kernel: int, places):
         super().__init__()
-        self.first = MaskedConv2d(1, channels, first_kernel, "A")
+        self.first = MaskedConv2d(in_channels, channels, first_kernel, "A")
         self.blocks = nn.ModuleList(ResidualBlock(channels, kernel_size, places) for _ in range(n_blocks))
 
     def forward(self, x: Tensor, bias: Tensor) -> Tensor:
@@ -161,10 +175,10 @@ class ResidualBlock(nn.Module):
 class GatedStacks(nn.Module):
     """Vertical and horizontal stack, gated, the vertical feeding the horizontal (arXiv:1606.05328, figure 2)."""
 
-    def __init__(self, n_blocks: int, channels: int, kernel_size: int, first_kernel: int, places=None):
+    def __init__(self, in_channels: int, n_blocks: int, channels: int, kernel_size: int, first_kernel: int, places):
         super().__init__()
         self.layers = nn.ModuleList(
-            [GatedLayer(1, channels, first_kernel, "A")]
+            [GatedLayer(in_channels, channels, first_kernel, "A")]
             + [GatedLayer(channels, channels, kernel_size, "B", places) for _ in range(n_blocks)]
         )
 
@@ -180,7 +194,7 @@ class GatedStacks(nn.Module):
         bias_at = bias.flatten(2).permute(2, 0, 1)  # (H·W, n or 1, channels)
         first = self.layers[0]
         reach = first.vertical.kernel_size[1] // 2
-        image = torch.zeros(n, 1, reach + 1, width, device=first.vertical.weight.device)  # rows above, present last
+        image = first.vertical.weight.new_zeros(n, first.vertical.in_channels, reach + 1, width)  # the present row last
         above = [  # what each vertical layer saw of the rows above
             image.new_zeros(n, layer.vertical.in_channels, layer.vertical.kernel_size[1] // 2, width)
             for layer in self.layers[1:]
