@@ -17,7 +17,7 @@ from gencourse.metrics import receptive_field
 from gencourse.models import ContextTable, PixelCNN, PixelRNN, WaveNet, compiled
 from gencourse.models import base as base_module
 from gencourse.models import causal as causal_module
-from gencourse.models.base import Autoregressive, draw
+from gencourse.models.base import Autoregressive, draw, fourier_features
 from gencourse.models.causal import CausalConv1d, MaskedConv2d, RowCache, VerticalConv2d, causal_mask
 from gencourse.models.wavenet import FEW, Queue
 
@@ -637,8 +637,8 @@ def test_every_parameter_gets_a_gradient(build):
 
 def test_fourier_features_tell_neighbouring_levels_apart():
     levels = torch.arange(256.0).view(1, 1, 1, 256)
-    model = PixelCNN((1, 1, 256), levels=256, fourier=7)
-    features = model._features(model.encode(levels))[0, :, 0].T  # (256, 15)
+    model = PixelCNN((1, 1, 256), levels=256)
+    features = fourier_features(model.encode(levels), 7)[0, :, 0].T  # (256, 15)
     u = 2 * 253 / 255 - 1
     expected = [u] + [wave(2**k * math.pi * u) for wave in (math.sin, math.cos) for k in range(7)]
     torch.testing.assert_close(features[253], torch.tensor(expected), atol=1e-4, rtol=0)

@@ -9,6 +9,8 @@ from gencourse.models import PixelRNN
 from gencourse.models.pixelrnn import skew, unskew
 
 KINDS = ("row", "diagonal")
+EXTRAS = ({}, {"place_bias": True}, {"fourier": 3})
+with_extras = pytest.mark.parametrize("extras", EXTRAS, ids=["papers", "place_bias", "fourier"])
 
 
 def build(event_shape, levels=2, kind="row", n_layers=1, scale=3.0, seed=0, **sizes):
@@ -74,13 +76,13 @@ def test_probabilities_of_all_images_sum_to_one(kind, n_layers, levels, height, 
     assert log_p.exp().sum().item() == pytest.approx(1, abs=1e-5)
 
 
-@pytest.mark.parametrize("place_bias", [False, True])
+@with_extras
 @pytest.mark.parametrize("n_layers", [1, 2])
 @pytest.mark.parametrize("kernel_size", [3, 5])
 @pytest.mark.parametrize("kind", KINDS)
-def test_present_and_future_have_no_gradient(kind, kernel_size, n_layers, place_bias):
+def test_present_and_future_have_no_gradient(kind, kernel_size, n_layers, extras):
     height, width = 4, 5
-    model = build((1, height, width), 3, kind, n_layers, kernel_size=kernel_size, place_bias=place_bias)
+    model = build((1, height, width), 3, kind, n_layers, kernel_size=kernel_size, **extras)
     for i in range(height * width):
         seen = seen_from(model, *divmod(i, width)).flatten()
         assert not seen[i:].any(), f"position {i} sees {i + seen[i:].nonzero().flatten()}"
@@ -108,16 +110,16 @@ def test_row_sees_exactly_the_triangle(kernel_size, first_kernel, n_layers):
         assert torch.equal(seen_from(model, row, column), theory), (row, column)
 
 
-@pytest.mark.parametrize("place_bias", [False, True])
+@with_extras
 @pytest.mark.parametrize("n_classes", [None, 3])
 @pytest.mark.parametrize("n_layers, kernel_size", [(1, 3), (2, 5)])
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("levels, height, width", [(2, 5, 4), (4, 3, 6), (2, 1, 3), (2, 3, 1)])
 def test_cached_sampling_is_uncached_sampling(
-    kind, n_layers, kernel_size, levels, height, width, n_classes, place_bias
+    kind, n_layers, kernel_size, levels, height, width, n_classes, extras
 ):
     shape = (1, height, width)
-    sizes = dict(kernel_size=kernel_size, n_classes=n_classes, place_bias=place_bias)
+    sizes = dict(kernel_size=kernel_size, n_classes=n_classes, **extras)
     model = build(shape, levels, kind, n_layers, **sizes)
     condition = None if n_classes is None else torch.tensor([0, 2, 1, 0, 0])
     fast, slow = both_samples(model, 5, condition=condition)

@@ -9,6 +9,7 @@ Sampling runs the same product forwards, D passes one after the other.
 """
 
 import itertools
+import math
 from collections.abc import Callable, Iterable, Sequence
 
 import torch
@@ -241,6 +242,18 @@ def draw(logits: Tensor, noise: Tensor) -> Tensor:
     cumulative = logits.softmax(1).cumsum(1)
     total = cumulative[:, -1:]  # 1 up to rounding: the levels that reach it are not passed, whatever the noise
     return ((cumulative <= noise[:, None]) & (cumulative < total)).sum(1)
+
+
+def fourier_features(u: Tensor, n: int) -> Tensor:
+    """Levels in [-1, 1] and n waves of each, sin(2^k π u) and cos(2^k π u) for k < n: (B, 1, …) -> (B, 1 + 2n, …).
+
+    Of 256 levels, 253 and 255 are almost the same u, while the fastest waves tell even neighbours apart.
+    Paper: Kingma et al., "Variational Diffusion Models" (arXiv:2107.00630), section 5.1.
+    """
+    if not n:
+        return u
+    phases = torch.cat([math.pi * 2**k * u for k in range(n)], 1)
+    return torch.cat([u, phases.sin(), phases.cos()], 1)
 
 
 def positive_integer(name: str, value, least: int = 1) -> int:

@@ -9,13 +9,11 @@ cure it. The vertical one reads whole rows above the pixel, the horizontal one t
 vertical stack found flows into the horizontal one, never back.
 """
 
-import math
-
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from .base import Autoregressive, check_image_shape, positive_integer
+from .base import Autoregressive, check_image_shape, fourier_features, positive_integer
 from .causal import CausalConv1d, MaskedConv2d, RowCache, VerticalConv2d, odd
 
 STACKS = ("single", "gated")
@@ -36,8 +34,7 @@ class PixelCNN(Autoregressive):
             networks have none, and find out where they are from the border, as far as they see; digits that are
             centred are learned several times faster with them.
         fourier: beside each level u in [-1, 1] the network is given sin(2^k π u) and cos(2^k π u) for k below this
-            number (Fourier features: Kingma et al., arXiv:2107.00630, section 5.1), since 253 and 255 of 256 levels
-            are almost the same u. 0, as in the papers of PixelCNN: the level alone.
+            number (see `fourier_features`). 0, as in the papers of PixelCNN: the level alone.
     """
 
     def __init__(
@@ -75,15 +72,8 @@ class PixelCNN(Autoregressive):
     def logits(self, x: Tensor, condition: Tensor | None = None) -> Tensor:
         encoded = self.encode(x)
         self.check_condition(condition, len(x))
-        h = self.body(self._features(encoded), self._bias(condition))  # (B, channels, H, W)
+        h = self.body(fourier_features(encoded, self.fourier), self._bias(condition))  # (B, channels, H, W)
         return self.head(h).unsqueeze(2)  # (B, levels, 1, H, W)
-
-    def _features(self, u: Tensor) -> Tensor:
-        """Levels in [-1, 1], (B, 1, ...), and their waves: (B, 1 + 2·fourier, ...)."""
-        if not self.fourier:
-            return u
-        phases = torch.cat([math.pi * 2**k * u for k in range(self.fourier)], 1)
-        return torch.cat([u, phases.sin(), phases.cos()], 1)
 
     def _bias(self, condition: Tensor | None) -> Tensor:
         """What the class and the place add after the first layer, (B or 1, channels, H, W)."""
@@ -104,7 +94,7 @@ class PixelCNN(Autoregressive):
         def step(previous):
             nonlocal position
             position += 1
-            value = None if previous is None else self._features(previous[:, None].float() * scale - 1)
+            value = None if previous is None else fourier_features(previous[:, None] * scale - 1, self.fourier)
             h = step_body(position, value)
             return torch.addmm(b2, torch.addmm(b1, h.relu(), w1).relu_(), w2)
 

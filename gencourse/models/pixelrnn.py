@@ -20,7 +20,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from .base import Autoregressive, check_image_shape, positive_integer
+from .base import Autoregressive, check_image_shape, fourier_features, positive_integer
 from .causal import MaskedConv2d, RowCache, odd
 
 
@@ -37,6 +37,8 @@ class PixelRNN(Autoregressive):
         kernel_size: odd width k of the Row LSTM's two convolutions; the Diagonal BiLSTM has no use for it.
         n_classes: condition on a class index, by a bias on the residual stream.
         place_bias: learn a bias for every place of the page, added to the residual stream.
+        fourier: beside each level u in [-1, 1] the network is given sin(2^k π u) and cos(2^k π u) for k below this
+            number (see `fourier_features`). 0, as in the paper: the level alone.
 
     Raises:
         TypeError, ValueError: an unknown kind, an even kernel, or a size that is no positive integer.
@@ -53,6 +55,7 @@ class PixelRNN(Autoregressive):
         kernel_size: int = 3,
         n_classes: int | None = None,
         place_bias: bool = False,
+        fourier: int = 0,
     ):
         super().__init__(event_shape, levels, n_classes)
         check_image_shape(self.event_shape)
@@ -67,7 +70,8 @@ class PixelRNN(Autoregressive):
         # No position of a row knows the row's last pixel. A blank column after it does, and there the right
         # direction starts; else the first pixels of the next row would be predicted without it.
         self.blank = 1 if kind == "diagonal" else 0
-        self.first = MaskedConv2d(1, 2 * hidden, first_kernel, "A")
+        self.fourier = positive_integer("fourier", fourier, least=0)
+        self.first = MaskedConv2d(1 + 2 * self.fourier, 2 * hidden, first_kernel, "A")
         self.class_bias = None if n_classes is None else nn.Embedding(n_classes, 2 * hidden)
         # for the blank column as well: (H, W + blank, 1, 2h)
         place = (height, width + self.blank, 1, 2 * hidden)
@@ -82,7 +86,7 @@ class PixelRNN(Autoregressive):
     def logits(self, x: Tensor, condition: Tensor | None = None) -> Tensor:
         encoded = self.encode(x)
         self.check_condition(condition, len(x))
-        h = self.first(F.pad(encoded, (0, self.blank)))  # (B, 2h, H, W + blank)
+        h = self.first(F.pad(fourier_features(encoded, self.fourier), (0, self.blank)))  # (B, 2h, H, W + blank)
         h = h.permute(2, 3, 0, 1).contiguous()  # (H, W + blank, B, 2h)
         if condition is not None:
             h = h + self.class_bias(condition.long()).to(h.dtype)
@@ -109,7 +113,7 @@ class PixelRNN(Autoregressive):
             nonlocal position
             position += 1
             column = position % width
-            value = None if previous is None else previous[:, None] * scale - 1  # (n, 1)
+            value = None if previous is None else fourier_features(previous[:, None] * scale - 1, self.fourier)
             if column == 0 and value is not None:
                 if self.blank:
                     advance(position // width - 1, width, value)
