@@ -60,7 +60,7 @@ def stored(n=64):
     The pass is `log_prob`: all conditionals of known images, in float32 as sampling is.
     """
     print("\n| what | one pass | sampling | passes | how |\n|---|---|---|---|---|")
-    for name in ("pixelcnn", "pixelcnn-large", "pixelrnn-row", "pixelrnn-diagonal"):
+    for name in ("pixelcnn", "pixelcnn-large", "pixelcnn-grey", "pixelrnn-row", "pixelrnn-diagonal"):
         if checkpoints.path(name).is_file():
             model, _ = checkpoints.load(name)
             x = model.sample(n)
