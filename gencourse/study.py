@@ -200,13 +200,19 @@ def _on_a_cluster(function: Callable, runs: list[Run], scheduler: str, patience:
             while not completed.is_empty():
                 batch = completed.next_batch(block=False)
                 for future in batch:
-                    run = futures.pop(future)
                     if future.status == "finished":
-                        yield future.result()
+                        try:
+                            outcome = future.result(timeout=10)
+                        except TimeoutError:  # its worker has just died, and the result with it: it is run again
+                            completed.add(future)
+                        else:
+                            yield outcome
+                    elif future.status in ("lost", "pending"):  # the same, a little earlier
+                        completed.add(future)
                     elif future.status != "error":
                         raise CancelledError
                     elif isinstance(error := future.exception(), KilledWorker):
-                        yield _died(run, "the workers that tried it died, one after the other", error)
+                        yield _died(futures[future], "the workers that tried it died, one after the other", error)
                     else:
                         raise StudyError(f"the workers cannot run it ({type(error).__name__}: {error}); "
                                          "have they the same version of the course installed?")

@@ -190,14 +190,34 @@ def test_one_of_two_workers_is_killed_and_every_seed_is_there_once(cluster, mark
     assert {run.result["threads"][0] for run in runs} == {1}
     assert seeds_of(files()) == list(range(16)) and begun().count(5) == 2
     assert sorted(process.poll() is None for process in cluster.workers) == [False, True]
+    before = begun()
     study.run("toy", 17, settings, scheduler=cluster.address)
-    assert begun().count(16) == 1 and begun().count(0) == 1
+    assert begun() == [*before, 16]
 
     # the other goes too, and none comes
     for process in cluster.workers:
         process.kill()
     with pytest.raises(StudyError, match=r"without a worker for 1 s; start .* 17 of 18 runs are kept"):
         study.run("toy", 18, settings, scheduler=cluster.address, patience=1)
+
+
+def test_a_result_that_is_lost_with_its_worker_is_made_again(cluster, marks, monkeypatch):
+    folder, begun = marks
+    cluster.start_workers(1)
+    write = study._write
+
+    def write_and_kill(path, text):
+        if not files():  # the first is about to be written; the others wait on the worker
+            wait_for(lambda: len(begun()) == 8, cluster.scheduler)
+            time.sleep(0.5)
+            cluster.workers[0].kill()
+            cluster.start_workers(1)
+            wait_for(lambda: len(begun()) > 8, cluster.scheduler)
+        write(path, text)
+
+    monkeypatch.setattr(study, "_write", write_and_kill)
+    runs = study.run("toy", 8, {"marks": folder}, scheduler=cluster.address)
+    assert [run.seed for run in runs if run.result] == list(range(8)) == seeds_of(files())
 
 
 def test_a_scheduler_that_dies_for_good_costs_no_finished_run(cluster, marks, monkeypatch):
