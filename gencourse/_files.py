@@ -17,7 +17,9 @@ a91b8c35e47ab445f661308e6da744c249ce5917e97c0b64ee358c82fefbd776    815738  spee
 d37b3f2b3ec23916f6f918a515ae98ad7310cf4e81e67876e279b1b4df9c8544    505100  speech/letters.flac
 04467e7982625e14a3b93b5d608bdf168893b16bbe70b8e3b596292531767f23    229678  speech/phonetic.flac
 4b3cdeb5e80ce277ff588c2c1202a8812edaed7d5fb519839ea14e155c6c2c6d      6853  speech/words.csv
-e311184e1d9191e5c6b5950b891ef16655689866054d3346029c56fbcbf82310     16359  speech/LICENSE
+39067c7ef04e37b19ec976632b7e2383bab964d8d16ee55b471d1394e1270cc4  13155465  speech/sentences.flac
+3ef77cb92f84d68a2056c1b1a20a70d4eac04bca6023ce1394a99b5e2f46f66c     10750  speech/sentences.csv
+0ef258ee630bcd7220fd76a13baac64990995c758fad97f188037d2cee821a9e     16436  speech/LICENSE
 """
 FILES = {name: (int(size), sha256) for sha256, size, name in map(str.split, _TABLE.strip().splitlines())}
 

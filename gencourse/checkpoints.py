@@ -139,10 +139,11 @@ def _train(name, recipe, effort, minutes, device, run, target) -> Path | None:
     model.to(device)
     settings = dict(recipe["fit"], steps=max(1, round(recipe["fit"]["steps"] * effort)))
     trained = WarmUp(model, round(recipe["warm_up"] * effort)) if "warm_up" in recipe else model
+    every = max(1, settings["steps"] // recipe.get("measurements", 20))
     began, loop = time.monotonic(), fit_gan if isinstance(model, GAN) else fit
     history = loop(
         trained, task.x, condition=task.condition, prepare=task.prepare, generator=torch.Generator().manual_seed(SEED),
-        measure=lambda _: task.measure(model, "validation", None), measure_every=max(1, settings["steps"] // 20),
+        measure=lambda _: task.measure(model, "validation", None), measure_every=every,
         keep=task.keep, minutes=minutes, checkpoint=run, name=name, **settings,
     )  # fmt: skip
     if history.interrupted:

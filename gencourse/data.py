@@ -18,8 +18,8 @@ from gencourse._files import DataError, check, data_root, read
 
 __all__ = [
     "GRID", "RING", "SAMPLE_RATE", "DataError", "Modes", "SpokenWords", "Windows", "all_sequences", "binarise", "check",
-    "data_root", "grid", "mnist", "mu_law_decode", "mu_law_encode", "ring", "spoken_words", "tiny_images", "vocabulary",
-    "windows",
+    "data_root", "grid", "mnist", "mu_law_decode", "mu_law_encode", "ring", "sentences", "spoken_words", "tiny_images",
+    "vocabulary", "windows",
 ]  # fmt: skip
 
 SAMPLE_RATE = 8000  # Hz
@@ -100,18 +100,27 @@ def spoken_words(split: str) -> SpokenWords:
     Raises ValueError for an unknown split, DataError for a missing or damaged file.
     """
     _check_split(split)
-    rows = [row for row in _recordings() if row["split"] == split]
+    rows = [row for row in _table("words") if row["split"] == split]
     sound = {folder: _flac(f"speech/{folder}.flac") for folder in ("digits", "letters", "phonetic")}
-    waveforms = []
-    for row in rows:
-        start, samples = int(row["start"]), int(row["samples"])
-        waveforms.append(sound[row["name"].split("/")[0]][start : start + samples].clone())
+    waveforms = [_cut(sound[row["name"].split("/")[0]], row) for row in rows]
     return SpokenWords(waveforms, [row["word"] for row in rows], [row["name"] for row in rows])
+
+
+def sentences() -> list[Tensor]:
+    """Whole sentences by the speaker of `spoken_words`, 22 minutes: to train on, beside the words.
+
+    What she says is not written down. No recording, and no part of one, is among the words.
+
+    Returns waveforms, each (T,) float32 in [-1, 1], 8,000 samples a second, half a second at least.
+    Raises DataError for a missing or damaged file.
+    """
+    sound = _flac("speech/sentences.flac")
+    return [_cut(sound, row) for row in _table("sentences")]
 
 
 def vocabulary() -> list[str]:
     """The words of all splits, sorted, each once: the classes for a model that is conditioned on the word."""
-    return sorted({row["word"] for row in _recordings()})
+    return sorted({row["word"] for row in _table("words")})
 
 
 def windows(spoken: SpokenWords, length: int, hop: int | None = None, levels: int = 256) -> Windows:
@@ -269,8 +278,13 @@ def _flac(name: str) -> Tensor:
     return torch.from_numpy(samples)
 
 
-def _recordings() -> list[dict[str, str]]:
-    return list(csv.DictReader(io.StringIO(read("speech/words.csv").decode("utf-8"))))
+def _table(name: str) -> list[dict[str, str]]:
+    return list(csv.DictReader(io.StringIO(read(f"speech/{name}.csv").decode("utf-8"))))
+
+
+def _cut(sound: Tensor, row: dict[str, str]) -> Tensor:
+    start = int(row["start"])
+    return sound[start : start + int(row["samples"])].clone()
 
 
 def _check_split(split: str) -> None:

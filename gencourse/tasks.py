@@ -11,6 +11,7 @@ from . import data, metrics
 MNIST = ("mnist/train-images-idx3-ubyte.gz", "mnist/t10k-images-idx3-ubyte.gz")
 MNIST_LABELS = ("mnist/train-labels-idx1-ubyte.gz", "mnist/t10k-labels-idx1-ubyte.gz")
 SPEECH = ("speech/digits.flac", "speech/letters.flac", "speech/phonetic.flac", "speech/words.csv")
+SENTENCES = ("speech/sentences.flac", "speech/sentences.csv")
 
 
 class Task(NamedTuple):
@@ -94,9 +95,12 @@ def spoken_words() -> Task:
     return Task(x, measure, "bits a sample", SPEECH, condition)
 
 
-def spoken_words_at_any_loudness() -> Task:
-    """The same, every second window of a batch made softer: two minutes of speech are few."""
-    return spoken_words()._replace(prepare=softer)
+def words_and_sentences() -> Task:
+    """The same, and with them windows of whole sentences by the same speaker, of which no word is told."""
+    words = spoken_words()
+    x = torch.cat([words.x, *(data.mu_law_encode(said).unfold(0, 4000, 2000) for said in data.sentences())])
+    said_nothing = torch.full((len(x) - len(words.x),), len(data.vocabulary()))
+    return words._replace(x=x, condition=torch.cat([words.condition, said_nothing]), files=(*SPEECH, *SENTENCES))
 
 
 def digits_to_recognise() -> Task:
@@ -131,14 +135,6 @@ def shifted(x: Tensor, most: int, generator: torch.Generator) -> Tensor:
     down, right = torch.randint(2 * most + 1, (2, n, 1), generator=generator)
     rows, columns = down + torch.arange(height), right + torch.arange(width)  # (n, H), (n, W)
     return page[torch.arange(n)[:, None, None], :, rows[:, :, None], columns[:, None]].permute(0, 3, 1, 2)
-
-
-def softer(levels: Tensor, generator: torch.Generator) -> Tensor:
-    """µ-law levels (N, T) of sound, every second window turned down by up to 12 dB, all decibels equally probable."""
-    decibels = 12 * torch.rand(levels[::2].shape[0], 1, generator=generator, device=generator.device)
-    levels = levels.clone()
-    levels[::2] = data.mu_law_encode(data.mu_law_decode(levels[::2]) * 10 ** (-decibels / 20))
-    return levels
 
 
 def grey_and_binary(x: Tensor, generator: torch.Generator) -> Tensor:

@@ -374,17 +374,14 @@ def test_the_kl_comes_to_count_and_a_resumed_run_goes_on_with_it(tmp_path):
         WarmUp(VAE((1, 4, 4), 2, hidden=(5,), n_samples=5), 8)
 
 
-def test_softer_turns_every_second_window_down_by_up_to_12_decibels():
-    levels = data.windows(data.spoken_words("validation"), 4000).levels[:40]
-    before = levels.clone()
-    softened = tasks.softer(levels, torch.Generator().manual_seed(0))
-    assert torch.equal(levels, before) and softened.dtype == levels.dtype
-    assert torch.equal(softened[1::2], levels[1::2])
-    power = [data.mu_law_decode(part[::2]).square().mean(1) for part in (softened, levels)]
-    loud = power[1] > 1e-4  # the rest is silence, and the steps between its levels
-    decibels = 10 * torch.log10(power[0] / power[1])[loud]
-    assert loud.sum() > 10 and -12.2 < decibels.min() < -8 and -4 < decibels.max() < 0.2
-    assert torch.equal(softened, tasks.softer(levels, torch.Generator().manual_seed(0)))
+def test_sentences_are_learned_from_beside_the_words_and_no_word_of_them_is_told():
+    words, both = tasks.spoken_words(), tasks.words_and_sentences()
+    n, said_nothing = len(words.x), len(data.vocabulary())
+    assert torch.equal(both.x[:n], words.x) and torch.equal(both.condition[:n], words.condition)
+    assert both.x[n:].shape == (sum((len(x) - 4000) // 2000 + 1 for x in data.sentences()), 4000)
+    assert (both.condition[n:] == said_nothing).all() and both.x.dtype == torch.uint8
+    assert torch.equal(both.x[n], data.mu_law_encode(data.sentences()[0][:4000]))
+    assert both.measure is not None and set(words.files) < set(both.files)
 
 
 def test_grey_digits_are_measured_in_bits_a_pixel():

@@ -369,6 +369,29 @@ def test_toy_sets_that_do_not_exist_or_do_not_fit():
             data.all_sequences(length, levels)
 
 
+def test_sentences_are_whole_recordings_and_none_holds_a_recorded_word(spoken):
+    sentences = data.sentences()
+    assert len(sentences) == 370 and sum(map(len, sentences)) == 10_479_777
+    assert min(map(len, sentences)) >= 4000 and max(x.abs().max() for x in sentences) <= 1
+
+    def likeness(pieces, sound):
+        """Largest correlation of each piece, (n, T), with a stretch of `sound`: 1 where it occurs, however loud."""
+        norms = pieces.norm(dim=1, keepdim=True)
+        products = torch.nn.functional.conv1d(sound[None, None], (pieces / norms)[:, None])[0]
+        energy = torch.nn.functional.conv1d(sound.square()[None, None], torch.ones(1, 1, pieces.shape[1]))[0, 0]
+        return (products / energy.clamp(min=1e-2).sqrt()).amax(1)
+
+    def loudest(x, length=500):
+        place = x.square().unfold(0, length, 1).sum(1).argmax()
+        return x[place : place + length]
+
+    pieces = torch.stack([loudest(x) for split in ("validation", "test") for x in spoken[split].waveforms])
+    found = torch.stack([likeness(pieces, x) for x in sentences]).amax(0)
+    assert found.max() < 0.98
+    twin = torch.stack([likeness(pieces, 0.3 * spoken["test"].waveforms[0])]).amax(0)
+    assert twin[len(spoken["validation"].waveforms)] > 0.999  # a softer copy would be seen
+
+
 # Files that are missing, cut short or altered ------------------------------------------------------------
 
 USES = {
@@ -380,6 +403,8 @@ USES = {
     "speech/letters.flac": lambda: data.spoken_words("validation"),
     "speech/phonetic.flac": lambda: data.spoken_words("test"),
     "speech/words.csv": lambda: data.vocabulary(),
+    "speech/sentences.flac": lambda: data.sentences(),
+    "speech/sentences.csv": lambda: data.sentences(),
     "speech/LICENSE": lambda: read("speech/LICENSE"),
 }
 
@@ -491,11 +516,13 @@ def test_the_authors_and_the_licence_are_with_the_data():
         assert name in README
 
 
-def test_words_csv_joins_up():
-    rows = list(csv.DictReader(read("speech/words.csv").decode().splitlines()))
-    for folder in ("digits", "letters", "phonetic"):
-        start = 0
-        for row in (row for row in rows if row["name"].startswith(folder + "/")):
+@pytest.mark.parametrize("folder", ["digits", "letters", "phonetic", "sentences"])
+def test_the_tables_of_recordings_join_up(folder):
+    table = "sentences" if folder == "sentences" else "words"
+    rows = csv.DictReader(read(f"speech/{table}.csv").decode().splitlines())
+    start = 0
+    for row in rows:
+        if table == "sentences" or row["name"].startswith(folder + "/"):
             assert int(row["start"]) == start
             start += int(row["samples"])
-        assert start == len(data._flac(f"speech/{folder}.flac"))
+    assert start == len(data._flac(f"speech/{folder}.flac"))

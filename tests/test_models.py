@@ -17,7 +17,7 @@ from gencourse.metrics import receptive_field
 from gencourse.models import ContextTable, PixelCNN, PixelRNN, WaveNet, compiled
 from gencourse.models import base as base_module
 from gencourse.models import causal as causal_module
-from gencourse.models.base import Autoregressive, draw, fourier_features
+from gencourse.models.base import Autoregressive, CrossEntropy, draw, fourier_features
 from gencourse.models.causal import CausalConv1d, MaskedConv2d, RowCache, VerticalConv2d, causal_mask
 from gencourse.models.wavenet import FEW, Queue
 
@@ -664,6 +664,23 @@ def test_integer_types_give_the_same(build):
         same = [model.sample(4, generator(), prefix=p) for p in (prefix, prefix.to(dtype))]
         assert torch.equal(*same)
     assert torch.equal(model.logits(x.float()), model.logits(x))
+
+
+@pytest.mark.parametrize("rows", [1, 7, 40, 41, 1000])  # in a slice
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+def test_cross_entropy_in_slices_is_pytorchs(rows, dtype, monkeypatch):
+    logits, target = 5 * torch.randn(41, 9, generator=generator()), torch.randint(9, (41,), generator=generator())
+    logits[0] = 1000 * logits[0]  # a softmax without the maximum taken off would overflow
+    logits = logits.to(dtype)
+    ours, theirs = logits.clone().requires_grad_(), logits.float().requires_grad_()
+    monkeypatch.setattr(CrossEntropy, "SLICE", 9 * rows)
+    loss = CrossEntropy.apply(ours, target)
+    expected = F.cross_entropy(theirs, target, reduction="sum")
+    torch.testing.assert_close(loss, expected)
+    (3 * loss).backward()
+    (3 * expected).backward()
+    assert ours.grad.dtype == dtype
+    torch.testing.assert_close(ours.grad.float(), theirs.grad, atol=1e-5 if dtype == torch.float32 else 0.02, rtol=0)
 
 
 @family

@@ -92,7 +92,7 @@ class Autoregressive(nn.Module):
         self.check_levels(x)
         logits = self.logits(x, condition)
         logits = logits.movedim(1, -1).flatten(0, -2)  # a row for each position: so they lie in channels-last memory
-        return F.cross_entropy(logits.float(), x.long().flatten(), reduction="sum") / len(x)
+        return CrossEntropy.apply(logits, x.long().flatten()) / len(x)
 
     @torch.no_grad()
     def sample(
@@ -225,6 +225,32 @@ class Autoregressive(nn.Module):
             )
         x.narrow(growing, 0, length).copy_(prefix)
         return length * (x.shape[-1] if growing == -2 else 1)
+
+
+class CrossEntropy(torch.autograd.Function):
+    """-Σ log softmax(logits)[target], a number, of logits (N, levels) in any precision and targets (N,).
+
+    As `F.cross_entropy(logits.float(), target, reduction="sum")`, in slices that stay in the processor's cache, and the
+    gradient, softmax less one-hot, is made in passing: with 256 levels a third of the time.
+    """
+
+    SLICE = 2**18  # numbers
+
+    @staticmethod
+    def forward(ctx, logits: Tensor, target: Tensor) -> Tensor:
+        rows = max(1, CrossEntropy.SLICE // logits.shape[1])
+        gradient, total = torch.empty_like(logits), logits.new_zeros((), dtype=torch.float32)
+        for part, i, out in zip(logits.split(rows), target[:, None].split(rows), gradient.split(rows), strict=True):
+            log_p = part.float().log_softmax(1)
+            total -= log_p.gather(1, i).sum()
+            out.copy_(log_p.exp_().scatter_add_(1, i, log_p.new_full(i.shape, -1.0)))
+        ctx.save_for_backward(gradient)
+        return total
+
+    @staticmethod
+    @torch.autograd.function.once_differentiable
+    def backward(ctx, weight: Tensor) -> tuple[Tensor, None]:
+        return ctx.saved_tensors[0] * weight, None
 
 
 def drawn(law, shape, device: torch.device, generator: torch.Generator | None, dtype: torch.dtype = torch.float32):

@@ -149,7 +149,8 @@ class DilatedLayer(nn.Module):
     def forward(self, h: Tensor, condition: Tensor | None) -> tuple[Tensor, Tensor]:
         gates = self.dilated(h)  # (B, 2·channels, 1, T)
         if condition is not None:
-            gates = gates + self.class_bias(condition.long())[:, :, None, None]
+            bias = self.class_bias(condition.long())[:, :, None, None]
+            gates = gates + bias.to(gates.dtype)  # which in training may be bfloat16, and half the memory to move
         content, openness = gates.chunk(2, 1)
         z = content.tanh() * openness.sigmoid()
         return h if self.residual is None else h + self.residual(z), self.skip(z)
