@@ -12,8 +12,8 @@ DIGITS = (1, 28, 28)
 MNIST_VAE = dict(event_shape=DIGITS, latent=50, likelihood="bernoulli", hidden=(300, 300))
 MNIST_GATED = dict(event_shape=DIGITS, latent=50, hidden=(256, 256), gated=True)
 SPOKEN = dict(  # a class for each word of data.vocabulary(), and the last says nothing about the word
-    event_shape=(8000,), levels=256, dilations=3 * [2**i for i in range(10)], channels=32, skip_channels=96,
-    n_classes=180,
+    event_shape=(8000,), levels=256, dilations=2 * [2**i for i in range(10)], channels=40, skip_channels=96,
+    kernel_size=3, n_classes=180,
 )  # fmt: skip
 
 
@@ -30,8 +30,8 @@ RECIPES = {
         fit=dict(steps=12_000, batch_size=64, lr=4e-3, average=0.9995),
     ),
     "wavenet": dict(
-        model=WaveNet, task=tasks.spoken_words, build=SPOKEN,
-        fit=dict(steps=1500, batch_size=8, lr=4e-3, average=0.999),
+        model=WaveNet, task=tasks.words_and_sentences, build=SPOKEN,
+        fit=dict(steps=5500, batch_size=8, lr=4e-3, muon=0.02, average=0.9995),
     ),
     "vae": dict(
         model=VAE, task=tasks.binary_digits, build=MNIST_VAE,
@@ -64,7 +64,7 @@ RECIPES = {
         model=PixelCNN, task=tasks.grey_digits,
         build=dict(event_shape=DIGITS, levels=256, n_blocks=4, channels=112, kernel_size=7, place_bias=True,
                    fourier=7),
-        measurements=10, fit=dict(steps=9_500, batch_size=48, lr=4e-3, muon=0.02, average=0.9995),
+        measurements=5, fit=dict(steps=10_500, batch_size=48, lr=4e-3, muon=0.02, average=0.9995),
     ),
     "pixelrnn-row": dict(
         model=PixelRNN, task=tasks.binary_digits,
@@ -84,9 +84,5 @@ RECIPES = {
     "iwae-gated": dict(
         model=VAE, task=tasks.binary_digits, build=dict(MNIST_GATED, n_samples=50), start="vae-gated",
         fit=dict(steps=12_000, batch_size=50, lr=3e-4, muon=0.005, average=0.9995, precision="float32"),
-    ),
-    "wavenet-long": dict(
-        model=WaveNet, task=tasks.words_and_sentences, build=SPOKEN,
-        fit=dict(steps=6000, batch_size=8, lr=3e-3, average=0.9995),
     ),
 }  # fmt: skip
