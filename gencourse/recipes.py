@@ -31,7 +31,7 @@ RECIPES = {
     ),
     "wavenet": dict(
         model=WaveNet, task=tasks.words_and_sentences, build=SPOKEN,
-        fit=dict(steps=5500, batch_size=8, lr=4e-3, muon=0.02, average=0.9995),
+        fit=dict(steps=5200, batch_size=8, lr=4e-3, muon=0.02, average=0.9995),
     ),
     "vae": dict(
         model=VAE, task=tasks.binary_digits, build=MNIST_VAE,

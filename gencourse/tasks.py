@@ -96,11 +96,19 @@ def spoken_words() -> Task:
 
 
 def words_and_sentences() -> Task:
-    """The same, and with them windows of whole sentences by the same speaker, of which no word is told."""
+    """The same, the words told four times, and windows of whole sentences by the same speaker, of which none is told.
+
+    Four times: each word was said once only, and a model is to remember how.
+    """
     words = spoken_words()
-    x = torch.cat([words.x, *(data.mu_law_encode(said).unfold(0, 4000, 2000) for said in data.sentences())])
-    said_nothing = torch.full((len(x) - len(words.x),), len(data.vocabulary()))
-    return words._replace(x=x, condition=torch.cat([words.condition, said_nothing]), files=(*SPEECH, *SENTENCES))
+    told = len(words.x) // 2
+    sentences = torch.cat([data.mu_law_encode(said).unfold(0, 4000, 2000) for said in data.sentences()])
+    said_nothing = torch.full((len(sentences),), len(data.vocabulary()))
+    return words._replace(
+        x=torch.cat([*3 * [words.x[:told]], words.x, sentences]),
+        condition=torch.cat([*3 * [words.condition[:told]], words.condition, said_nothing]),
+        files=(*SPEECH, *SENTENCES),
+    )
 
 
 def digits_to_recognise() -> Task:

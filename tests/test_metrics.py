@@ -249,3 +249,34 @@ def test_total_variation_is_the_largest_difference_of_any_set():
     assert metrics.total_variation(torch.tensor([1.0, 0]), torch.tensor([0.0, 1])) == 1
     with pytest.raises(ValueError, match="the same"):
         metrics.total_variation(p, q[:2])
+
+
+def all_paths(i, j):
+    """Every way from (0, 0) to (i, j) by steps in one direction or in both: lists of (i, j, weight)."""
+    if i == j == 0:
+        return [[(0, 0, 2)]]
+    steps = [(1, 0, 1), (0, 1, 1), (1, 1, 2)]
+    return [path + [(i, j, w)] for di, dj, w in steps if i >= di and j >= dj for path in all_paths(i - di, j - dj)]
+
+
+@pytest.mark.parametrize("n, m", [(1, 1), (1, 4), (3, 3), (4, 2), (5, 4)])
+def test_warped_distance_is_the_least_over_all_paths(n, m):
+    for seed in range(5):
+        a, b = torch.randn(n, 2, generator=generator(seed)), torch.randn(m, 2, generator=generator(100 + seed))
+        costs = [sum(w * (a[i] - b[j]).norm().item() for i, j, w in path) for path in all_paths(n - 1, m - 1)]
+        assert metrics.warped_distance(a, b) == pytest.approx(min(costs) / (n + m), rel=1e-5)
+        assert metrics.warped_distance(b, a) == pytest.approx(metrics.warped_distance(a, b))
+
+
+def test_warped_distance_forgives_lingering_and_not_another_order():
+    a = torch.randn(6, 3, generator=generator())
+    slow = a.repeat_interleave(torch.tensor([1, 3, 2, 1, 5, 1]), 0)
+    assert metrics.warped_distance(a, slow) == 0 and metrics.warped_distance(slow, a) == 0
+    assert metrics.warped_distance(a, a.flip(0)) > 0.5
+    assert metrics.warped_distance(a + 1, a) > 0.5
+    with pytest.raises(ValueError, match="b has 2 features, a has 3"):
+        metrics.warped_distance(a, a[:, :2])
+    with pytest.raises(ValueError, match="holds NaN"):
+        metrics.warped_distance(a, a / 0 * 0)
+    with pytest.raises(TypeError, match="a is of type list"):
+        metrics.warped_distance([1], a)
