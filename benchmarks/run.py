@@ -61,12 +61,11 @@ def stored(n=64):
     """
     print("\n| what | one pass | sampling | passes | how |\n|---|---|---|---|---|")
     for name in ("pixelcnn", "pixelcnn-large", "pixelcnn-grey", "pixelrnn-row", "pixelrnn-diagonal"):
-        if checkpoints.path(name).is_file():
-            model, _ = checkpoints.load(name)
-            x = model.sample(n)
-            with torch.no_grad():
-                least = seconds(lambda model=model, x=x: model.log_prob(x), 5)
-            against_pass(f"{n} images, `{name}`", least, seconds(lambda model=model: model.sample(n)))
+        model, _ = checkpoints.load(name)
+        x = model.sample(n)
+        with torch.no_grad():
+            least = seconds(lambda model=model, x=x: model.log_prob(x), 5)
+        against_pass(f"{n} images, `{name}`", least, seconds(lambda model=model: model.sample(n)))
     model, _ = checkpoints.load("wavenet")
     word = torch.tensor([0])
     x = model.sample(1, condition=word)

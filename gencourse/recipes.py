@@ -11,10 +11,6 @@ from .models import GAN, VAE, Classifier, Discriminator, Generator, PixelCNN, Pi
 DIGITS = (1, 28, 28)
 MNIST_VAE = dict(event_shape=DIGITS, latent=50, likelihood="bernoulli", hidden=(300, 300))
 MNIST_GATED = dict(event_shape=DIGITS, latent=50, hidden=(256, 256), gated=True)
-SPOKEN = dict(  # a class for each word of data.vocabulary(), and the last says nothing about the word
-    event_shape=(8000,), levels=256, dilations=2 * [2**i for i in range(10)], channels=40, skip_channels=96,
-    kernel_size=3, n_classes=180,
-)  # fmt: skip
 
 
 def image_gan(event_shape=DIGITS, latent: int = 64, channels: int = 32, r1: float = 1.0) -> GAN:
@@ -29,8 +25,10 @@ RECIPES = {
         build=dict(event_shape=DIGITS, levels=2, stacks="single", n_blocks=15, channels=32),
         fit=dict(steps=12_000, batch_size=64, lr=4e-3, average=0.9995),
     ),
-    "wavenet": dict(
-        model=WaveNet, task=tasks.words_and_sentences, build=SPOKEN,
+    "wavenet": dict(  # a class for each word of data.vocabulary(), and the last says nothing about the word
+        model=WaveNet, task=tasks.words_and_sentences,
+        build=dict(event_shape=(8000,), levels=256, dilations=2 * [2**i for i in range(10)], channels=40,
+                   skip_channels=96, kernel_size=3, n_classes=180),
         fit=dict(steps=5200, batch_size=8, lr=4e-3, muon=0.02, average=0.9995),
     ),
     "vae": dict(
