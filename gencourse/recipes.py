@@ -29,7 +29,7 @@ RECIPES = {
         model=WaveNet, task=tasks.words_and_sentences,
         build=dict(event_shape=(8000,), levels=256, dilations=2 * [2**i for i in range(10)], channels=40,
                    skip_channels=96, kernel_size=3, n_classes=180),
-        fit=dict(steps=5200, batch_size=8, lr=4e-3, muon=0.02, average=0.9995),
+        measurements=10, fit=dict(steps=3200, batch_size=8, lr=4e-3, muon=0.02, average=0.999),
     ),
     "vae": dict(
         model=VAE, task=tasks.binary_digits, build=MNIST_VAE,

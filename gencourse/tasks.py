@@ -96,17 +96,17 @@ def spoken_words() -> Task:
 
 
 def words_and_sentences() -> Task:
-    """The same, the words told four times, and windows of whole sentences by the same speaker, of which none is told.
+    """The same, the words told six times, and windows of whole sentences by the same speaker, of which none is told.
 
-    Four times: each word was said once only, and a model is to remember how.
+    Six times: each word was said once only, and a model is to remember how.
     """
     words = spoken_words()
     told = len(words.x) // 2
     sentences = torch.cat([data.mu_law_encode(said).unfold(0, 4000, 2000) for said in data.sentences()])
     said_nothing = torch.full((len(sentences),), len(data.vocabulary()))
     return words._replace(
-        x=torch.cat([*3 * [words.x[:told]], words.x, sentences]),
-        condition=torch.cat([*3 * [words.condition[:told]], words.condition, said_nothing]),
+        x=torch.cat([*5 * [words.x[:told]], words.x, sentences]),
+        condition=torch.cat([*5 * [words.condition[:told]], words.condition, said_nothing]),
         files=(*SPEECH, *SENTENCES),
     )
 

@@ -683,6 +683,23 @@ def test_cross_entropy_in_slices_is_pytorchs(rows, dtype, monkeypatch):
     torch.testing.assert_close(ours.grad.float(), theirs.grad, atol=1e-5 if dtype == torch.float32 else 0.02, rtol=0)
 
 
+@pytest.mark.parametrize("new", [
+    lambda: PixelCNN((1, 4, 5), n_blocks=1, channels=4, n_classes=3),
+    lambda: PixelCNN((1, 4, 5), n_blocks=1, channels=4, stacks="gated", n_classes=3),
+    lambda: PixelRNN((1, 4, 5), hidden=4, n_classes=3),
+    lambda: WaveNet((20,), levels=2, dilations=(1, 2), n_classes=3),
+])  # fmt: skip
+def test_a_class_says_nothing_before_it_is_learned(new):
+    model = new()
+    x = random_events(model, 1).repeat(3, *(1 for _ in model.event_shape))
+    first, *others = model.log_prob(x, torch.arange(3))
+    assert all(torch.equal(first, other) for other in others)
+    model.loss(x[:1], torch.tensor([1])).backward()
+    for name, parameter in model.named_parameters():
+        if "class_bias" in name:
+            assert parameter.grad[1].abs().sum() > 0 and parameter.grad[[0, 2]].abs().sum() == 0
+
+
 @family
 def test_loss_is_the_mean_of_log_prob(build):
     model = build(n_classes=2)

@@ -227,6 +227,18 @@ class Autoregressive(nn.Module):
         return length * (x.shape[-1] if growing == -2 else 1)
 
 
+def class_bias(n_classes: int | None, channels: int) -> nn.Embedding | None:
+    """(n_classes, channels), zero to begin with: a class says nothing until it is learned. None without classes.
+
+    PyTorch's own start, N(0, 1), is as loud as all the rest, and a class that is seldom seen never gets over it.
+    """
+    if n_classes is None:
+        return None
+    bias = nn.Embedding(n_classes, channels)
+    nn.init.zeros_(bias.weight)
+    return bias
+
+
 class CrossEntropy(torch.autograd.Function):
     """-Σ log softmax(logits)[target], a number, of logits (N, levels) in any precision and targets (N,).
 

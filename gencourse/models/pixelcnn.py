@@ -13,7 +13,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from .base import Autoregressive, check_image_shape, fourier_features, positive_integer
+from .base import Autoregressive, check_image_shape, class_bias, fourier_features, positive_integer
 from .causal import CausalConv1d, MaskedConv2d, RowCache, VerticalConv2d, odd
 
 STACKS = ("single", "gated")
@@ -63,7 +63,7 @@ class PixelCNN(Autoregressive):
         places = self.event_shape[1:] if place_bias else None
         self.fourier = positive_integer("fourier", fourier, least=0)
         self.body = body(1 + 2 * self.fourier, n_blocks, channels, kernel_size, first_kernel, places)
-        self.class_bias = None if n_classes is None else nn.Embedding(n_classes, channels)
+        self.class_bias = class_bias(n_classes, channels)
         self.place_bias = _place_bias(channels, places)
         self.head = nn.Sequential(
             nn.ReLU(), nn.Conv2d(channels, channels, 1), nn.ReLU(), nn.Conv2d(channels, self.levels, 1)

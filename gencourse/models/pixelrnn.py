@@ -20,7 +20,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from .base import Autoregressive, check_image_shape, fourier_features, positive_integer
+from .base import Autoregressive, check_image_shape, class_bias, fourier_features, positive_integer
 from .causal import MaskedConv2d, RowCache, odd
 
 
@@ -72,7 +72,7 @@ class PixelRNN(Autoregressive):
         self.blank = 1 if kind == "diagonal" else 0
         self.fourier = positive_integer("fourier", fourier, least=0)
         self.first = MaskedConv2d(1 + 2 * self.fourier, 2 * hidden, first_kernel, "A")
-        self.class_bias = None if n_classes is None else nn.Embedding(n_classes, 2 * hidden)
+        self.class_bias = class_bias(n_classes, 2 * hidden)
         # for the blank column as well: (H, W + blank, 1, 2h)
         place = (height, width + self.blank, 1, 2 * hidden)
         self.place_bias = nn.Parameter(torch.zeros(place)) if place_bias else None

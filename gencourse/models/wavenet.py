@@ -14,7 +14,7 @@ from collections.abc import Iterable
 import torch
 from torch import Tensor, nn
 
-from .base import Autoregressive, positive_integer
+from .base import Autoregressive, class_bias, positive_integer
 from .causal import CausalConv1d
 
 DILATIONS = (1, 2, 4, 8, 16, 32, 64, 128, 256)
@@ -142,7 +142,7 @@ class DilatedLayer(nn.Module):
     ):
         super().__init__()
         self.dilated = CausalConv1d(channels, 2 * channels, kernel_size, dilation)
-        self.class_bias = None if n_classes is None else nn.Embedding(n_classes, 2 * channels)
+        self.class_bias = class_bias(n_classes, 2 * channels)
         self.residual = None if last else nn.Conv2d(channels, channels, 1)
         self.skip = nn.Conv2d(channels, skip_channels, 1)
 
