@@ -250,6 +250,7 @@ class CrossEntropy(torch.autograd.Function):
 
     @staticmethod
     def forward(ctx, logits: Tensor, target: Tensor) -> Tensor:
+        """(N, levels), (N,) -> a number, float32."""
         rows = max(1, CrossEntropy.SLICE // logits.shape[1])
         gradient, total = torch.empty_like(logits), logits.new_zeros((), dtype=torch.float32)
         for part, i, out in zip(logits.split(rows), target[:, None].split(rows), gradient.split(rows), strict=True):
@@ -262,6 +263,7 @@ class CrossEntropy(torch.autograd.Function):
     @staticmethod
     @torch.autograd.function.once_differentiable
     def backward(ctx, weight: Tensor) -> tuple[Tensor, None]:
+        """The gradient that `forward` made, times that of the loss."""
         return ctx.saved_tensors[0] * weight, None
 
 

@@ -57,7 +57,13 @@ def array(tensor: Tensor) -> np.ndarray:
 @compiled
 def add_product(out, h, weight):
     """out += h @ weight: (out,), (in,), (in, out)."""
-    for i in range(len(h)):
+    fours = len(h) // 4 * 4
+    for i in range(0, fours, 4):  # four rows at once: `out` is loaded and stored a quarter as often
+        for j in range(len(out)):
+            out[j] += (h[i] * weight[i, j] + h[i + 1] * weight[i + 1, j]) + (
+                h[i + 2] * weight[i + 2, j] + h[i + 3] * weight[i + 3, j]
+            )
+    for i in range(fours, len(h)):
         for j in range(len(out)):
             out[j] += h[i] * weight[i, j]
 
@@ -67,6 +73,12 @@ def rectify(h):
     """h = max(h, 0), in place."""
     for i in range(len(h)):
         h[i] = max(h[i], np.float32(0))
+
+
+@compiled
+def logistic(a):
+    """σ(a) = 1 / (1 + exp(-a))."""
+    return np.float32(1) / (np.float32(1) + np.float32(math.exp(-a)))
 
 
 @compiled
@@ -100,7 +112,7 @@ def wavenet(x, noise, rings, bias, starts, dilations, first, first_bias, taps, o
     stream = np.empty(out.shape[2], np.float32)  # residual stream, then the sum of the skips
     gates, z = np.empty(2 * channels, np.float32), np.empty(channels, np.float32)
     hidden, logits = np.empty(len(b1), np.float32), np.empty(len(b2), np.float32)
-    half, scale = np.float32(0.5), np.float32(2 / (len(b2) - 1))
+    one, two, scale = np.float32(1), np.float32(2), np.float32(2 / (len(b2) - 1))
     for n in range(len(x)):
         for t in range(begin, end):
             stream[:channels], stream[channels:] = first_bias, 0
@@ -116,8 +128,8 @@ def wavenet(x, noise, rings, bias, starts, dilations, first, first_bias, taps, o
                     past = t - (n_taps - 1 - k) * dilations[layer]
                     if past >= 0:
                         add_product(gates, ring[past % size], taps[layer, k])
-                for j in range(channels):  # σ(a) = (1 + tanh(a/2))/2
-                    z[j] = math.tanh(gates[j]) * (half + half * math.tanh(half * gates[channels + j]))
+                for j in range(channels):  # tanh(a) = 2σ(2a) - 1: the library's own takes three times as long
+                    z[j] = (two * logistic(two * gates[j]) - one) * logistic(gates[channels + j])
                 stream += out_bias[layer]
                 add_product(stream, z, out[layer])
             if t >= written:
