@@ -272,7 +272,8 @@ def test_code_fits_its_box_or_shows_that_it_scrolls_and_is_copied_whole(book, br
     for notebook in notebooks:
         tab.goto((book / f"{notebook.name}.html").as_uri())
         cut, blocks = tab.evaluate(f"[{wide}.length, document.querySelectorAll('.cell_input pre').length]")
-        assert blocks and cut <= 0.05 * blocks, f"{notebook.name}: {cut} of {blocks} blocks of code are wider than their box"
+        wider = f"{notebook.name}: {cut} of {blocks} blocks of code are wider than their box"
+        assert blocks and cut <= 0.05 * blocks, wider
         bar = "p => getComputedStyle(p, '::-webkit-scrollbar').height"
         assert tab.evaluate(f"{wide}.every(p => parseFloat(({bar})(p)) >= 8)"), notebook.name
         assert tab.locator(".cell_output button.copybtn").count() == 0
