@@ -68,6 +68,11 @@ class Notebook:
         """The text of the first heading."""
         return re.search(r"^# (.+)$", self._markdown, re.MULTILINE)[1].strip()
 
+    @property
+    def numbered(self):
+        """Its number and its title, as they stand in the book: "03 Variational autoencoders: …"."""
+        return f"{self.name[:2]} {self.title}"
+
     @cached_property
     def question(self):
         """The question that the notebook opens with, in bold under its title."""

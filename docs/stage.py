@@ -27,6 +27,13 @@ PLACES = {
     "notebooks/": "index.md",
 }
 
+DOWNLOADS = "notebooks"  # in the book's folder of files: the notebooks as they are committed
+ABOUT = (
+    '<p class="about"><a download href="_static/{downloads}/{file}">Download this notebook</a> · '
+    '<a href="index.html">How to run it</a> · '
+    '<a href="contributing.html#reporting-an-error">Found an error?</a></p>'
+)
+
 
 def stage(folder):
     """Write the whole source into `folder`. What is as it was is not touched: Sphinx builds only what changed."""
@@ -44,6 +51,7 @@ def stage(folder):
     notebooks = course.notebooks()
     for notebook in notebooks:
         put(f"{notebook.name}.ipynb", nbformat.writes(staged(notebook)))
+        put(f"_static/{DOWNLOADS}/{notebook.path.name}", notebook.path.read_bytes())
     lists = {
         "claims": claims(notebooks), "exercises": exercises(notebooks), "papers": papers(notebooks),
         "minutes": minutes(notebooks), "resources": resources(notebooks),
@@ -64,14 +72,20 @@ def stage(folder):
         for picture in pictures:
             put(picture, (ROOT / picture).read_bytes())
     for old in before - written:
-        if old.is_file() and "_static" not in old.parts:
+        if old.is_file() and ("_static" not in old.parts or old.parent.name == DOWNLOADS):
             old.unlink()
 
 
 def staged(notebook):
-    """A notebook as it stands in the book: ids at cells, labels at sections, no widget that needs a kernel."""
+    """A notebook as it stands in the book.
+
+    Its number is before its title and its file below; ids stand at cells, labels at sections; no widget needs a kernel.
+    """
     node = nbformat.from_dict(notebook.node)
     chapter = notebook.name[:2]
+    about = ABOUT.format(downloads=DOWNLOADS, file=notebook.path.name)
+    head = next(cell for cell in node.cells if f"# {notebook.title}" in cell.source)
+    head.source = head.source.replace(f"# {notebook.title}", f"# {notebook.numbered}\n\n{about}", 1)
     for cell in node.cells:
         cell.metadata["id"] = cell.id
         if cell.cell_type == "markdown":
@@ -97,7 +111,7 @@ def claims(notebooks):
     parts = []
     for name in sorted({claim.notebook for claim in CLAIMS.values()}):
         notebook = names.get(name)
-        parts.append(f"\n## {notebook.title if notebook else f'Chapter {name}'}\n")
+        parts.append(f"\n## {notebook.numbered if notebook else f'Chapter {name}'}\n")
         for claim in (claim for claim in CLAIMS.values() if claim.notebook == name):
             cell, held, measured = notebook.measured[claim.id] if notebook else ("", False, "")
             if notebook:
@@ -114,8 +128,10 @@ def claims(notebooks):
 
 
 def exercises(notebooks):
-    """Every exercise with minutes, difficulty, what is to be written, and a link to its cell."""
-    parts = []
+    """Every exercise with minutes, difficulty, what is to be written, and a link to its cell; first, all together."""
+    every = [each.exercise for notebook in notebooks for each in notebook.exercises]
+    hours = sum(exercise.minutes for exercise in every) / 60
+    parts = [f"In all, {len(every)} functions to write, about {hours:.0f} hours.\n"]
     for notebook in notebooks:
         if not notebook.exercises:
             continue
@@ -128,7 +144,7 @@ def exercises(notebooks):
         ]
         head = "".join(f'<th scope="col">{word}</th>' for word in ("exercise", "what to write", "time", "difficulty"))
         parts += [
-            f"\n## {notebook.title}\n", f"{len(rows)} functions to write, about {together} minutes.\n",
+            f"\n## {notebook.numbered}\n", f"{len(rows)} functions to write, about {together} minutes.\n",
             f'<table class="list"><thead><tr>{head}</tr></thead><tbody>\n' + "\n".join(rows) + "\n</tbody></table>\n",
         ]  # fmt: skip
     return "\n".join(parts)

@@ -179,6 +179,18 @@ def test_formulas_of_docstrings_become_mathematics(book):
         assert 'class="math' in (book / "api" / f"models.{name}.html").read_text(encoding="utf-8")
 
 
+def test_a_notebook_has_its_number_its_file_and_a_word_on_errors(book, notebooks):
+    for notebook in notebooks:
+        page = Page(book / f"{notebook.name}.html")
+        head = re.search(r"<h1>(.*?)<", page.path.read_text(encoding="utf-8"))[1]
+        assert head == notebook.numbered and head.startswith(f"{notebook.name[:2]} ")
+        file = next(link for link in page.links if link.endswith(f"/{notebook.name}.ipynb"))
+        assert (book / file).read_bytes() == notebook.path.read_bytes()
+        assert "contributing.html#reporting-an-error" in page.links
+    margin = Page(book / "index.html").text
+    assert all(notebook.numbered in margin for notebook in notebooks)
+
+
 # in a browser --------------------------------------------------------------------------------------------------------
 
 
@@ -237,6 +249,38 @@ def test_the_search_finds_from_disk(book, browser):
     for query, page in (("reparameterise", "03_vae.html"), ("后验坍塌", "glossary.html"), ("blind spot", "01_autoreg")):
         tab.goto(f"{(book / 'search.html').as_uri()}?q={query}")
         tab.wait_for_selector(f"#search-results a[href*='{page}']", timeout=10_000)
+    tab.close()
+    assert complaints == []
+
+
+def test_a_word_that_was_searched_for_is_shown_where_it_stands(book, browser):
+    tab, complaints = watched(browser)
+    tab.goto(f"{(book / 'search.html').as_uri()}?q=histogram")
+    tab.locator("#search-results a[href*='03_vae.html']").first.click()
+    tab.wait_for_selector(".bd-article .highlighted")
+    tab.wait_for_function("scrollY > 1000")
+    box = tab.locator(".bd-article .highlighted").first.bounding_box()
+    assert 0 <= box["y"] < 720
+    tab.close()
+    assert complaints == []
+
+
+def test_code_fits_its_box_or_shows_that_it_scrolls_and_is_copied_whole(book, browser, notebooks):
+    tab, complaints = watched(browser)
+    tab.context.grant_permissions(["clipboard-read", "clipboard-write"])
+    wide = "[...document.querySelectorAll('.cell_input pre')].filter(p => p.scrollWidth > p.clientWidth)"
+    for notebook in notebooks:
+        tab.goto((book / f"{notebook.name}.html").as_uri())
+        cut, blocks = tab.evaluate(f"[{wide}.length, document.querySelectorAll('.cell_input pre').length]")
+        wider = f"{notebook.name}: {cut} of {blocks} blocks of code are wider than their box"
+        assert blocks and cut <= 0.05 * blocks, wider
+        bar = "p => getComputedStyle(p, '::-webkit-scrollbar').height"
+        assert tab.evaluate(f"{wide}.every(p => parseFloat(({bar})(p)) >= 8)"), notebook.name
+        assert tab.locator(".cell_output button.copybtn").count() == 0
+    tab.locator(".cell_input").first.hover()
+    tab.locator(".cell_input button.copybtn").first.click()
+    first = next(cell.source for cell in notebooks[-1].node.cells if cell.cell_type == "code")
+    tab.wait_for_function(f"async () => (await navigator.clipboard.readText()).trim() === {first.strip()!r}")
     tab.close()
     assert complaints == []
 
