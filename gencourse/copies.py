@@ -49,14 +49,14 @@ def folder():
     return next((path for path in able if path.is_dir()), able[0] if able else own)
 
 
-class Busy(ValueError):
+class Busy(OSError):
     """Another program writes a copy at this very moment; nothing has been changed then."""
 
 
 def update():
     """Make the copies that are missing, and bring up to date those that the course has left behind.
 
-    Returns what is to be said of it, a list of lines. Raises ValueError where the folder cannot be written.
+    Returns what is to be said of it, a list of lines. Raises FileNotFoundError where the folder cannot be made.
     """
     made, lines = [], []
     with _Trust() as trust:
@@ -77,12 +77,13 @@ def update():
 def start_again(name):
     """Lay a notebook of the course down anew; an old copy is kept beside it. Returns lines as `update` does.
 
-    name: such as 03_vae, or the path of the copy. Raises ValueError for one that the course does not have.
+    name: such as 03_vae, or the path of the copy. Raises FileNotFoundError for one that the course does not have, and
+    where the folder cannot be made; Busy where another program has written the copy at this very moment.
     """
     stem = Path(name).name.removesuffix(".ipynb")
     known = {path.stem: (path, course) for path, course in _course().items()}
     if stem not in known:
-        raise ValueError(f"there is no notebook {name!r}; there are {', '.join(known)}")
+        raise FileNotFoundError(f"there is no notebook {name!r}; there are {', '.join(known)}")
     path, course = known[stem]
     with _Trust() as trust:
         before, old = (path.read_bytes(), _keep(path)) if path.exists() else (None, None)
@@ -255,7 +256,7 @@ def _with_functions(course, mine):
         theirs, ours = ast.parse(course), ast.parse(mine)
         wanted = {name: function for _, name, function, _ in checks(course)}
         functions = {name: function for _, name, function, _ in checks(mine)} or wanted
-    except SyntaxError:
+    except (SyntaxError, ValueError):
         return None
     if not set(wanted) & set(functions):
         return None
@@ -331,11 +332,12 @@ def _course():
     """{path of the copy: notebook of the course}; makes the folder."""
     paths = sorted(NOTEBOOKS.glob("*.ipynb"))
     if not paths:
-        raise ValueError(f"there are no notebooks in {NOTEBOOKS}: install the package from a clone of the repository")
+        raise FileNotFoundError(f"there are no notebooks in {NOTEBOOKS}: install the course from a clone")
     try:
         folder().mkdir(mode=0o755, parents=True, exist_ok=True)  # in a shared course each reader needs a folder
     except OSError as error:
-        raise ValueError(f"{folder()} cannot be made ({error.strerror}); let GENCOURSE_COPIES name a folder") from None
+        why = f"{folder()} cannot be made ({error.strerror}); let GENCOURSE_COPIES name a folder"
+        raise FileNotFoundError(why) from None
     return {folder() / path.name: nbformat.read(path, as_version=4) for path in paths}
 
 
@@ -380,7 +382,7 @@ def _update(path, course, trust):
 def _read(content):
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # cells without ids, which some editors leave
-        return nbformat.reads(content.decode("utf-8"), as_version=4)
+        return nbformat.reads(content.decode("utf-8-sig"), as_version=4)
 
 
 def _record(path):

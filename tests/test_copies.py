@@ -335,7 +335,7 @@ def test_starting_again_keeps_every_old_one(course, name):
 def test_starting_again_what_is_not_there(course):
     copies.start_again("03_vae")
     assert sources(course.with_name("my_notebooks") / "03_vae.ipynb") == pairs(V1)
-    with pytest.raises(ValueError, match="there is no notebook '07_flows'; there are 03_vae"):
+    with pytest.raises(FileNotFoundError, match="there is no notebook '07_flows'; there are 03_vae"):
         copies.start_again("07_flows")
 
 
