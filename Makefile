@@ -7,6 +7,8 @@ PYTHON ?= python3
 PIP_FLAGS ?=
 LAB_FLAGS ?=
 TEST_FLAGS ?=
+# which build of PyTorch Linux gets: cpu, auto (what this machine's GPU needs), or pip (whatever pip takes)
+TORCH ?= cpu
 
 PY := .venv/bin/python
 READY := .venv/installed
@@ -18,21 +20,21 @@ export JUPYTER_PREFER_ENV_PATH := 1
 unexport MPLBACKEND
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: help lab course book slides test execute lint clean FORCE
+.PHONY: help lab course book slides release test execute lint clean FORCE
 
 help:
-	@echo "make lab      open the course in JupyterLab"
+	@echo "make lab      open your own copies of the notebooks in JupyterLab, in my_notebooks/"
 	@echo "make course   run every notebook and put the results into build/course/"
 	@echo "make book     the notebooks as a book of web pages, in build/book/"
 	@echo "make slides   a deck of slides for each notebook, in build/slides/"
+	@echo "make release  book and slides in one archive to publish, in build/"
 	@echo "make test     run all tests, every notebook included"
 	@echo "make execute  run every notebook in place, ready to be committed"
 	@echo "make lint     check the code, in the notebooks too"
-	@echo "make clean    remove .venv, build/ and caches"
+	@echo "make clean    remove .venv, build/ and caches; my_notebooks/ stays"
 
 lab: $(READY)
-	@$(PY) -m nbformat.sign notebooks/*.ipynb >/dev/null
-	$(PY) -m jupyterlab --ServerApp.root_dir="$$(pwd)" $(LAB_FLAGS) notebooks/00_start_here.ipynb
+	@$(PY) -m gencourse lab -- $(LAB_FLAGS)
 
 course: $(READY)
 	@$(PY) -m gencourse execute --to build/course
@@ -42,6 +44,9 @@ book: $(SITE)
 
 slides: $(SITE)
 	@$(PY) docs/build.py slides
+
+release: book slides
+	@$(PY) docs/build.py release
 
 # the tests in two processes of one thread, the notebooks one after the other with all threads, as they are read
 test: $(READY)
@@ -64,6 +69,17 @@ ifneq ($(shell test -x $(PY) && $(PY) -c "" && test "$$(cat $(READY) 2>/dev/null
 $(READY): FORCE
 endif
 
+# On Linux pip brings gigabytes of libraries for GPUs along with PyTorch; uv knows where its makers keep the build without.
+# Whoever has told pip where to look, or has a PyTorch already, is left alone.
+define SMALL_TORCH
+if test "$$(uname -s)" = Linux -a "$(TORCH)" != pip -a -z "$(PIP_FLAGS)" && \
+  ! $(PY) -m pip config list | grep -Eq 'index|find-links' && ! $(PY) -m pip show -qq torch; then \
+  $(PY) -m pip install -c constraints.txt uv && \
+  $(PY) -m uv pip install --python $(PY) --torch-backend $(TORCH) -c constraints.txt torch || \
+  echo "The small build of PyTorch could not be fetched; pip's own brings gigabytes of libraries for GPUs."; \
+fi
+endef
+
 $(READY): pyproject.toml constraints.txt
 	@"$(PYTHON)" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || { \
 	  echo "The course needs Python 3.11 or newer; '$(PYTHON)' is $$("$(PYTHON)" --version 2>&1 || true)."; \
@@ -73,6 +89,7 @@ $(READY): pyproject.toml constraints.txt
 	@rm -f $(READY)
 	@echo "Setting up .venv (once; some minutes)"
 	@$(PY) -c 'import pip, sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || "$(PYTHON)" -m venv --clear .venv
+	@$(SMALL_TORCH)
 	$(PY) -m pip install $(PIP_FLAGS) -c constraints.txt -e ".[test]"
 	@# no question about fetching news from the network
 	@$(PY) -m jupyterlab.labextensions disable --level=sys_prefix "@jupyterlab/apputils-extension:announcements" 2>/dev/null

@@ -1,4 +1,4 @@
-"""Builds the book (build/book) and the slides (build/slides): `python docs/build.py book` or `slides`.
+"""Builds the book (build/book) and the slides (build/slides), and packs them: `python docs/build.py book`, and so on.
 
 The committed notebooks are the only source of what they say. They are laid into build/, beside the few pages of
 docs/pages; lists of claims, exercises and papers are filled in from the notebooks, the API from the docstrings.
@@ -9,7 +9,11 @@ import importlib.util
 import shutil
 import subprocess
 import sys
+import tomllib
+import zipfile
 from pathlib import Path
+
+from gencourse._files import write_whole
 
 DOCS = Path(__file__).resolve().parent
 BUILD = DOCS.parent / "build"
@@ -79,13 +83,48 @@ def slides(target=BUILD / "slides"):
     return 0
 
 
+# what a release holds beside what was built
+BESIDE = ("CITATION.cff", "LICENSE", "LICENSE-TEXT", "data/README.md")
+BUILT = ("book", "slides", "handouts")
+
+
+def release(build=BUILD):
+    """Pack what has been built into build/gencourse-VERSION.zip, to be published; returns its path.
+
+    The same files give the same archive, whenever and wherever it is made. Raises Missing where nothing is built.
+    """
+    root = DOCS.parent
+    version = tomllib.loads((root / "pyproject.toml").read_text(encoding="utf-8"))["project"]["version"]
+    parts = [name for name in BUILT if (build / name / "index.html").is_file()]
+    if not parts:
+        raise Missing("nothing is built yet: make book slides")
+    links = "".join(f'<li><a href="{name}/index.html">{name}</a></li>' for name in parts)
+    title = (root / "README.md").read_text(encoding="utf-8").splitlines()[0].removeprefix("# ")
+    head = f'<!DOCTYPE html><html lang="en"><meta charset="utf-8"><title>{title}</title>'
+    files = {"index.html": f"{head}<h1>{title}</h1><ul>{links}</ul></html>\n".encode()}
+    files |= {name: (root / name).read_bytes() for name in BESIDE}
+    for part in parts:
+        found = (path for path in (build / part).rglob("*") if path.is_file())
+        files |= {path.relative_to(build).as_posix(): path.read_bytes() for path in found}
+    target = build / f"gencourse-{version}.zip"
+    with write_whole(target) as new, zipfile.ZipFile(new, "w") as archive:
+        for name in sorted(files):
+            entry = zipfile.ZipInfo(f"gencourse-{version}/{name}", date_time=(1980, 1, 1, 0, 0, 0))
+            entry.compress_type, entry.external_attr, entry.create_system = zipfile.ZIP_DEFLATED, 0o644 << 16, 3
+            archive.writestr(entry, files[name])
+    return target
+
+
 def main(arguments):
     """Build what is named; returns 0, or 1 where something went wrong."""
     builders = {"book": book, "slides": slides}
-    if len(arguments) != 1 or arguments[0] not in builders:
-        print("usage: python docs/build.py book|slides", file=sys.stderr)
+    if len(arguments) != 1 or arguments[0] not in [*builders, "release"]:
+        print("usage: python docs/build.py book|slides|release", file=sys.stderr)
         return 2
     try:
+        if arguments == ["release"]:
+            print(release().relative_to(BUILD.parent))
+            return 0
         if importlib.util.find_spec("myst_nb") is None:
             raise Missing("the packages of the extra [site] are not there: pip install -c constraints.txt -e '.[site]'")
         failed = builders[arguments[0]]()

@@ -57,6 +57,17 @@ def main(arguments=None):
     study.add_argument("--pack", action="store_true", help="then put all into data/studies/NAME.json")
     study.set_defaults(run=_study)
 
+    lab = commands.add_parser("lab", help="open your own copies of the notebooks in JupyterLab")
+    lab.add_argument("flags", nargs="*", metavar="FLAG", help="for JupyterLab, after --, such as: -- --no-browser")
+    lab.set_defaults(run=_lab)
+
+    copies = commands.add_parser("copies", help="make your own copies of the notebooks, or bring them up to date")
+    copies.set_defaults(run=_copies)
+
+    again = commands.add_parser("start-again", help="a notebook as the course has it; your old one is kept beside it")
+    again.add_argument("notebook", help="which, such as 03_vae")
+    again.set_defaults(run=_start_again)
+
     progress = commands.add_parser("progress", help="which exercises have passed")
     progress.add_argument("--forget", action="store_true", help="delete the file in which that is kept")
     progress.set_defaults(run=_progress)
@@ -196,6 +207,28 @@ def _report(name, folder):
     with write_whole(picture) as part:
         part.write_bytes(plots.png(study.figure(runs)))
     print(f"the figure is {picture}")
+    return 0
+
+
+def _lab(options):
+    from gencourse import copies
+
+    _copies(options)
+    copies.lab(options.flags)
+    return 0
+
+
+def _copies(options):
+    from gencourse import copies
+
+    print(*copies.update(), copies.told(), sep="\n")
+    return 0
+
+
+def _start_again(options):
+    from gencourse import copies
+
+    print(*copies.start_again(options.notebook), sep="\n")
     return 0
 
 
