@@ -25,11 +25,15 @@ def say(text: str) -> None:
     print(_as_shown(text))
 
 
+def in_ipython() -> bool:
+    """Whether this is a cell of a notebook, or IPython in a terminal."""
+    return "IPython" in sys.modules and sys.modules["IPython"].get_ipython() is not None
+
+
 def show(thing) -> None:
     """A box in a notebook, text (its repr) elsewhere."""
-    shell = sys.modules["IPython"].get_ipython() if "IPython" in sys.modules else None
     text = repr(thing)
-    if shell is not None and _as_shown(text) == text:
+    if in_ipython() and _as_shown(text) == text:
         sys.modules["IPython"].display.display(thing)
     else:
         print(_as_shown(text))
@@ -44,6 +48,7 @@ def _replace(error):
     """The handler of UnicodeEncodeError: a plain sign, the letter without its accent, or a question mark."""
     if not isinstance(error, UnicodeEncodeError):
         raise error
+
     def plain(sign):
         bare = unicodedata.normalize("NFKD", sign).encode("ascii", "ignore").decode()
         return PLAIN.get(sign) or bare or "?"

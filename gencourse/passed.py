@@ -106,9 +106,9 @@ def forget():
 
 def _of(module):
     """The exercises of a module, and those of them that have not passed."""
-    from gencourse.exercises.core import Exercise
+    from gencourse.exercises.core import exercises_of
 
-    found = [each for each in getattr(module, "__dict__", {}).values() if isinstance(each, Exercise)]
+    found = exercises_of(module)
     passed = _here.union(read())
     return found, [each for each in found if each.key not in passed]
 

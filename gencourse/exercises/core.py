@@ -113,6 +113,11 @@ class Symptom:
     errors_too: bool
 
 
+def exercises_of(module: ModuleType) -> list[Exercise]:
+    """The exercises that a module defines, in order."""
+    return [each for each in getattr(module, "__dict__", {}).values() if isinstance(each, Exercise)]
+
+
 def exercise(*, minutes: int, difficulty: str, hints: Sequence[str], cases: Sequence[Case]):
     """Turns the decorated function, the reference, into an Exercise of the same name."""
     return lambda reference: Exercise(reference, minutes, difficulty, tuple(hints), tuple(cases))
