@@ -25,6 +25,8 @@ from .tasks import Task
 from .train import best, fit, fit_gan
 
 __all__ = ["RECIPES", "evaluate", "image_gan", "load", "path", "read_card", "train"]
+CARD = {"name": str, "build": dict, "weights": str, "test": (int, float), "model": str, "parameters": int, "steps": int,
+        "minutes": (int, float), "unit": str}  # what every card says, beside other figures of the test set
 SEED = 0  # of the first weights, and of all that is drawn in training
 
 
@@ -66,11 +68,11 @@ def read_card(name: str) -> dict:
                                     f"or, if it was lost, `git checkout -- {file} {card_file}`")
         raise FileNotFoundError(f"{card_file}, the card of {file.name}, is not there; {_way_back(file)}")
     try:
-        card = json.loads(card_file.read_text(encoding="utf-8"))
-        missing = [key for key in ("name", "build", "weights", "test") if key not in card]
+        card = dict(json.loads(card_file.read_text(encoding="utf-8")))
     except (ValueError, TypeError) as error:
         raise WrongValue(f"{card_file} is damaged ({error}); {_way_back(file)}") from None
-    if missing:
+    kinds = CARD | {key: (int, float) for key in card if key.startswith("test_")}
+    if missing := [key for key, kind in kinds.items() if not isinstance(card.get(key), kind)]:
         raise WrongValue(f"{card_file} is no card of a checkpoint: it lacks {', '.join(missing)}; {_way_back(file)}")
     if card["name"] != name:
         raise WrongValue(f"{card_file} is the card of {card['name']!r}, expected that of {name!r}; {_way_back(file)}")

@@ -18,13 +18,14 @@ def main(arguments=None):
     plain_signs(sys.stdout)
     plain_signs(sys.stderr)
     parser = argparse.ArgumentParser(prog="gencourse", description="A course on deep generative models.")
+    parser.set_defaults(run=lambda _: print(parser.format_help(), end=""))
     commands = parser.add_subparsers(dest="command", metavar="COMMAND")
 
     doctor = commands.add_parser("doctor", help="is this machine ready, and how long will all take?")
     doctor.set_defaults(run=_doctor)
 
     execute = commands.add_parser("execute", help="run notebooks, each in a fresh kernel")
-    execute.add_argument("notebooks", nargs="*", type=Path, help="which (default: all of notebooks/)")
+    execute.add_argument("notebooks", nargs="*", type=Path, help="which, such as 03, or files (default: all)")
     execute.add_argument("--to", type=Path, metavar="FOLDER", help="put results there (default: in place)")
     execute.add_argument(
         "-p", "--parameter", nargs=2, action="append", default=[], metavar=("NAME", "VALUE"),
@@ -79,22 +80,26 @@ def main(arguments=None):
         options = parser.parse_args(arguments)
     except SystemExit as told:  # argparse has said what is wrong, or has shown the help
         return told.code
-    if options.command is None:
-        parser.print_help()
-        return 0
     try:
-        status = options.run(options)
+        status = options.run(options) or 0
         sys.stdout.flush()
         return status
-    except BrokenPipeError:  # whoever reads it has enough, as in `gencourse study | head`
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # or Python complains at its end
-        return 1
     except KeyboardInterrupt as stopped:
         print(str(stopped) or f"gencourse {options.command}: stopped", file=sys.stderr)
         return 130
     except (UserError, OSError) as error:
-        print(f"gencourse {options.command}: {words(error)}", file=sys.stderr)
+        _leave_what_cannot_be_written()
+        if isinstance(error, BrokenPipeError):  # whoever reads has enough, as in `gencourse study | head`
+            return 1
+        print(f"{' '.join(filter(None, ['gencourse', options.command]))}: {words(error)}", file=sys.stderr)
         return 2
+
+
+def _leave_what_cannot_be_written():
+    try:
+        sys.stdout.flush()
+    except OSError:  # Python would try once more at its end, and complain
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _doctor(options):
@@ -108,9 +113,10 @@ def _doctor(options):
 def _execute(options):
     from gencourse import execute as run
 
-    notebooks = options.notebooks or sorted(run.NOTEBOOKS.glob("*.ipynb"))
+    notebooks = [run.find(name) for name in options.notebooks] or sorted(run.NOTEBOOKS.glob("*.ipynb"))
     if not notebooks:
-        raise FileNotFoundError("there are no notebooks; name some, or run from a clone of the repository")
+        raise FileNotFoundError(f"there are no notebooks in {run.NOTEBOOKS}; name some, or install the course from a "
+                                "clone of the repository")  # fmt: skip
     parameters = {name: _value(text) for name, text in options.parameter}
     show_progress = os.environ.get("GENCOURSE_PROGRESS") != "0"
     runs = run.execute(notebooks, options.to, parameters, show_progress)

@@ -117,6 +117,24 @@ def run(notebook, folder, parameters=None, environment=None, progress_bar=False,
         raise NotebookError(f"cell {at['id']}: {str(error).splitlines()[0]}") from error
 
 
+def find(name):
+    """The notebook of this name: a file, or else one of the course by its name or number: 03_vae.ipynb, 03_vae, or 03.
+
+    Raises FileNotFoundError, which says where it looked.
+    """
+    path = Path(name)
+    if path.is_file():
+        return path
+    own = {each.stem: each for each in sorted(NOTEBOOKS.glob("*.ipynb"))}
+    wanted = path.stem if path.suffix == ".ipynb" else path.name
+    found = [stem for stem in own if stem == wanted or stem.startswith(f"{wanted}_")]
+    if len(path.parts) == 1 and len(found) == 1:
+        return own[found[0]]
+    what = "is a folder, and no notebook" if path.is_dir() else "is not there"
+    raise FileNotFoundError(f"{path.absolute()} {what}; the notebooks of the course are {', '.join(own) or 'missing'}, "
+                            f"in {NOTEBOOKS}: name one of them, or a file")  # fmt: skip
+
+
 def table(runs):
     """The runs as text: seconds and peak memory of each beside the limits of the course."""
     width = max([len("notebook"), *(len(run.notebook.stem) for run in runs)])
@@ -138,7 +156,7 @@ def _check(paths, to, parameters):
     if to is not None and len({path.name for path in paths}) < len(paths):
         raise WrongValue(f"two of the notebooks have one name, and would overwrite each other in {str(to)!r}")
     if parameters and to is None:
-        raise WrongValue("in place a notebook keeps its own parameters; for other ones name a folder `to`")
+        raise WrongValue("in place a notebook keeps its own parameters; for other ones name a folder (--to)")
     for path in paths if parameters else ():
         notebook = read(path)
         notebook.metadata["kernelspec"] = KERNELSPEC  # papermill asks for one
