@@ -10,7 +10,7 @@ from pathlib import Path
 
 import nbformat
 
-from gencourse.notebook import exercises
+from gencourse.notebook import exercises, read
 
 ROOT = Path(__file__).resolve().parents[1]
 NOTEBOOKS = ROOT / "notebooks"
@@ -56,7 +56,7 @@ class Notebook:
     node: nbformat.NotebookNode = field(init=False, repr=False)
 
     def __post_init__(self):
-        self.node = nbformat.read(self.path, as_version=4)
+        self.node = read(self.path)
 
     @property
     def name(self):
@@ -112,7 +112,10 @@ class Notebook:
     @cached_property
     def exercises(self):
         """Its exercises in order, each with the heading above it."""
-        found, heading, placed = [], "", exercises(self.node)
+        found, heading, problems = [], "", []
+        placed = exercises(self.node, problems)
+        if problems:
+            raise ValueError(f"{self.path.name}, {problems[0]}")
         for index, cell in enumerate(self.node.cells):
             if cell.cell_type == "markdown":
                 for line in re.findall(r"^#{2,4} (.+)$", cell.source, re.MULTILINE):

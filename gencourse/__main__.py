@@ -1,7 +1,10 @@
-"""`python -m gencourse`: the same as the command `gencourse`."""
+"""`python -m gencourse`: the same as the command `gencourse`; in a notebook `%run -m gencourse`."""
 
 import sys
 
+from gencourse._output import in_ipython
 from gencourse.cli import main
 
-sys.exit(main())
+status = main()
+if not in_ipython():  # there SystemExit would be shown as an error, below the words that say what is wrong
+    sys.exit(status)

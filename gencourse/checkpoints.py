@@ -14,6 +14,7 @@ import torch
 from filelock import FileLock, Timeout
 
 from . import __version__, data
+from ._errors import UnknownName, WrongValue
 from ._files import FILES, write_whole
 from .models import GAN
 from .models.vae import WarmUp
@@ -24,13 +25,15 @@ from .tasks import Task
 from .train import best, fit, fit_gan
 
 __all__ = ["RECIPES", "evaluate", "image_gan", "load", "path", "read_card", "train"]
+CARD = {"name": str, "build": dict, "weights": str, "test": (int, float), "model": str, "parameters": int, "steps": int,
+        "minutes": (int, float), "unit": str}  # what every card says, beside other figures of the test set
 SEED = 0  # of the first weights, and of all that is drawn in training
 
 
 def path(name: str) -> Path:
     """The file of a checkpoint's weights; its card has the same name with .json."""
     if name not in RECIPES:
-        raise KeyError(f"there is no checkpoint {name!r}; there are {', '.join(RECIPES)}")
+        raise UnknownName(f"there is no checkpoint {name!r}; there are {', '.join(RECIPES)}")
     return data.data_root() / "checkpoints" / f"{name}.safetensors"
 
 
@@ -45,12 +48,12 @@ def load(name: str) -> tuple[torch.nn.Module, dict]:
     try:
         model = _build(name, card["build"])
     except (TypeError, ValueError) as error:
-        raise ValueError(f"the model that {file.with_suffix('.json')} describes cannot be built ({error}); "
+        raise WrongValue(f"the model that {file.with_suffix('.json')} describes cannot be built ({error}); "
                          f"{_way_back(file)}") from None
     load_weights(model, file)
     found = hashlib.sha256(file.read_bytes()).hexdigest()
     if found != card["weights"]:
-        raise ValueError(f"{file} is not the file that its card describes: its sha256 is {found[:12]}…, "
+        raise WrongValue(f"{file} is not the file that its card describes: its sha256 is {found[:12]}…, "
                          f"expected {card['weights'][:12]}…; {_way_back(file)}")
     return model.eval(), card
 
@@ -65,14 +68,14 @@ def read_card(name: str) -> dict:
                                     f"or, if it was lost, `git checkout -- {file} {card_file}`")
         raise FileNotFoundError(f"{card_file}, the card of {file.name}, is not there; {_way_back(file)}")
     try:
-        card = json.loads(card_file.read_text(encoding="utf-8"))
-        missing = [key for key in ("name", "build", "weights", "test") if key not in card]
+        card = dict(json.loads(card_file.read_text(encoding="utf-8")))
     except (ValueError, TypeError) as error:
-        raise ValueError(f"{card_file} is damaged ({error}); {_way_back(file)}") from None
-    if missing:
-        raise ValueError(f"{card_file} is no card of a checkpoint: it lacks {', '.join(missing)}; {_way_back(file)}")
+        raise WrongValue(f"{card_file} is damaged ({error}); {_way_back(file)}") from None
+    kinds = CARD | {key: (int, float) for key in card if key.startswith("test_")}
+    if missing := [key for key, kind in kinds.items() if not isinstance(card.get(key), kind)]:
+        raise WrongValue(f"{card_file} is no card of a checkpoint: it lacks {', '.join(missing)}; {_way_back(file)}")
     if card["name"] != name:
-        raise ValueError(f"{card_file} is the card of {card['name']!r}, expected that of {name!r}; {_way_back(file)}")
+        raise WrongValue(f"{card_file} is the card of {card['name']!r}, expected that of {name!r}; {_way_back(file)}")
     return card
 
 
@@ -102,7 +105,7 @@ def train(
     """
     target, recipe = path(name), RECIPES[name]
     if isinstance(effort, bool) or not isinstance(effort, (int, float)) or not 0 < effort < float("inf"):
-        raise ValueError(f"effort is {effort!r}; expected a positive number, 1 for the whole recipe")
+        raise WrongValue(f"effort is {effort!r}; expected a positive number, 1 for the whole recipe")
     run = Path(folder) / f"{name if effort == 1 else f'{name}-effort{effort:g}'}.run.safetensors"
     if effort < 1:
         target = run.with_name(run.name.replace(".run.", "."))
@@ -113,7 +116,7 @@ def train(
                 run.unlink(missing_ok=True)
             return _train(name, recipe, effort, minutes, _device(device), run, target)
     except Timeout:
-        raise ValueError(f"{run} is in use: another process is training {name}; wait for it, or stop it") from None
+        raise WrongValue(f"{run} is in use: another process is training {name}; wait for it, or stop it") from None
 
 
 def evaluate(name: str, quick: bool = False, device: str = "cpu") -> dict[str, tuple[float, float]]:
@@ -208,7 +211,7 @@ def _device(name: str) -> torch.device:
         torch.zeros(1, device=device)
     except (RuntimeError, AssertionError) as error:
         reason = str(error).splitlines()[0]
-        raise ValueError(f"the device {name!r} cannot be used here ({reason}); expected cpu, or cuda on a machine "
+        raise WrongValue(f"the device {name!r} cannot be used here ({reason}); expected cpu, or cuda on a machine "
                          "with a GPU and a PyTorch built for it") from None
     return device
 

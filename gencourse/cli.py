@@ -6,17 +6,26 @@ import os
 import sys
 from pathlib import Path
 
+from gencourse._errors import UserError, WrongValue, words
+from gencourse._output import plain_signs, plural
+
 
 def main(arguments=None):
-    """Run one command; returns 0, or 1 where something failed, or 2 where the request makes no sense."""
+    """Run one command; returns 0, or 1 where something failed, or 2 where the request cannot be done.
+
+    What the user can mend is told in one line; any other exception is a bug of the course, and comes through.
+    """
+    plain_signs(sys.stdout)
+    plain_signs(sys.stderr)
     parser = argparse.ArgumentParser(prog="gencourse", description="A course on deep generative models.")
-    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    parser.set_defaults(run=lambda _: print(parser.format_help(), end=""))
+    commands = parser.add_subparsers(dest="command", metavar="COMMAND")
 
     doctor = commands.add_parser("doctor", help="is this machine ready, and how long will all take?")
     doctor.set_defaults(run=_doctor)
 
     execute = commands.add_parser("execute", help="run notebooks, each in a fresh kernel")
-    execute.add_argument("notebooks", nargs="*", type=Path, help="which (default: all of notebooks/)")
+    execute.add_argument("notebooks", nargs="*", type=Path, help="which, such as 03, or files (default: all)")
     execute.add_argument("--to", type=Path, metavar="FOLDER", help="put results there (default: in place)")
     execute.add_argument(
         "-p", "--parameter", nargs=2, action="append", default=[], metavar=("NAME", "VALUE"),
@@ -78,13 +87,30 @@ def main(arguments=None):
     export.add_argument("--seed", type=int, help="of the inputs of hidden tests (default: drawn anew)")
     export.set_defaults(run=_export)
 
-    options = parser.parse_args(arguments)
     try:
-        return options.run(options)
-    except (KeyError, ValueError, FileExistsError, FileNotFoundError) as error:
-        words = error.args[0] if isinstance(error, KeyError) else error
-        print(f"gencourse {options.command}: {words}", file=sys.stderr)
+        options = parser.parse_args(arguments)
+    except SystemExit as told:  # argparse has said what is wrong, or has shown the help
+        return told.code
+    try:
+        status = options.run(options) or 0
+        sys.stdout.flush()
+        return status
+    except KeyboardInterrupt as stopped:
+        print(str(stopped) or f"gencourse {options.command}: stopped", file=sys.stderr)
+        return 130
+    except (UserError, OSError) as error:
+        _leave_what_cannot_be_written()
+        if isinstance(error, BrokenPipeError):  # whoever reads has enough, as in `gencourse study | head`
+            return 1
+        print(f"{' '.join(filter(None, ['gencourse', options.command]))}: {words(error)}", file=sys.stderr)
         return 2
+
+
+def _leave_what_cannot_be_written():
+    try:
+        sys.stdout.flush()
+    except OSError:  # Python would try once more at its end, and complain
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _doctor(options):
@@ -98,9 +124,10 @@ def _doctor(options):
 def _execute(options):
     from gencourse import execute as run
 
-    notebooks = options.notebooks or sorted(run.NOTEBOOKS.glob("*.ipynb"))
+    notebooks = [run.find(name) for name in options.notebooks] or sorted(run.NOTEBOOKS.glob("*.ipynb"))
     if not notebooks:
-        raise FileNotFoundError("there are no notebooks; name some, or run from a clone of the repository")
+        raise FileNotFoundError(f"there are no notebooks in {run.NOTEBOOKS}; name some, or install the course from a "
+                                "clone of the repository")  # fmt: skip
     parameters = {name: _value(text) for name, text in options.parameter}
     show_progress = os.environ.get("GENCOURSE_PROGRESS") != "0"
     runs = run.execute(notebooks, options.to, parameters, show_progress)
@@ -127,9 +154,6 @@ def _train(options):
         checkpoints.train(
             options.name, options.effort, resume=options.resume, minutes=options.minutes, device=options.device
         )
-    except KeyboardInterrupt as stopped:
-        print(stopped, file=sys.stderr)
-        return 130
     except FloatingPointError as diverged:
         print(f"gencourse train: {diverged}", file=sys.stderr)
         return 1
@@ -167,7 +191,7 @@ def _study(options):
     if report == ["report"]:
         return _report(name, options.folder)
     if report:
-        raise ValueError(f"{' '.join(options.name)!r} makes no sense; expected NAME or report NAME")
+        raise WrongValue(f"{' '.join(options.name)!r} makes no sense; expected NAME or report NAME")
     settings = _settings(options.settings)
     try:
         runs = study.run(
@@ -178,11 +202,8 @@ def _study(options):
         if options.pack:
             print(f"packed into {study.pack(name, options.seeds, settings, options.folder)}")
     except study.StudyError as stopped:
-        print(f"gencourse study: {stopped}", file=sys.stderr)
+        print(f"gencourse study: {words(stopped)}", file=sys.stderr)
         return 1
-    except KeyboardInterrupt as stopped:
-        print(stopped, file=sys.stderr)
-        return 130
     failed = sum(run.error is not None for run in runs)
     if failed:
         print(f"{failed} of {len(runs)} runs failed; --retry runs them again", file=sys.stderr)
@@ -234,30 +255,52 @@ def _start_again(options):
 
 def _progress(options):
     from gencourse import passed
-    from gencourse.execute import NOTEBOOKS
 
     file = passed.path()
     if options.forget:
         print(f"{file} is deleted." if passed.forget() else "There is nothing to forget.")
         return 0
-    import nbformat
-
-    from gencourse.notebook import exercises
-
-    when, rows = passed.read(), []
-    for path in sorted(NOTEBOOKS.glob("*.ipynb")):
-        for _, exercise in exercises(nbformat.read(path, as_version=4)):
+    when, rows, problems = passed.read(), [], []
+    for path, found in _exercises(problems):
+        for exercise in found:
             date = f"{when[exercise.key]:%Y-%m-%d %H:%M}" if exercise.key in when else ""
             rows.append((path.stem, exercise.name, exercise.minutes, exercise.difficulty, date))
-    first, second = (max(len(row[column]) for row in rows) for column in (0, 1))
-    print(f"{'notebook':<{first}}  {'exercise':<{second}}  minutes  difficulty  passed")
-    for notebook, name, minutes, difficulty, date in rows:
-        print(f"{notebook:<{first}}  {name:<{second}}  {minutes:7}  {difficulty:10}  {date}".rstrip())
+    if rows:
+        first, second = (max(len(row[column]) for row in rows) for column in (0, 1))
+        print(f"{'notebook':<{first}}  {'exercise':<{second}}  minutes  difficulty  passed")
+        for notebook, name, minutes, difficulty, date in rows:
+            print(f"{notebook:<{first}}  {name:<{second}}  {minutes:7}  {difficulty:10}  {date}".rstrip())
     done = [row for row in rows if row[-1]]
-    minutes = f"{sum(row[2] for row in done)} of {sum(row[2] for row in rows)} minutes"
-    print(f"\n{len(done)} of {len(rows)} exercises, {minutes}.")
-    print(f"Kept in {file} and nowhere else." if file else "Nothing is kept: GENCOURSE_PASSED is 0.")
+    minutes = f"{sum(row[2] for row in done)} of {plural(sum(row[2] for row in rows), 'minute')}"
+    print(f"\n{len(done)} of {plural(len(rows), 'exercise')}, {minutes}.")
+    print(f"Kept in {file} and nowhere else." if file else "Nothing is kept here: see GENCOURSE_PASSED.")
+    for problem in problems:
+        print(f"Not read: {problem}", file=sys.stderr)
     return 0
+
+
+def _exercises(problems):
+    """(path, exercises) of every notebook of the course: of the reader's copy, or of the course's own where none is.
+
+    What cannot be read is told in the list `problems`.
+    """
+    from gencourse.execute import NOTEBOOKS
+    from gencourse.notebook import exercises, read
+
+    names = sorted(path.name for path in NOTEBOOKS.glob("*.ipynb"))
+    if not names:
+        problems.append(f"there are no notebooks in {NOTEBOOKS}; install the course from a clone of the repository")
+    for name in names:
+        for path in (NOTEBOOKS.with_name("my_notebooks") / name, NOTEBOOKS / name):
+            try:
+                wrong, notebook = [], read(path)
+                yield path, [exercise for _, exercise in exercises(notebook, wrong)]
+                problems += [f"{path}, {each}" for each in wrong]
+                break
+            except FileNotFoundError:
+                continue
+            except (OSError, UserError) as error:
+                problems.append(words(error))
 
 
 def _export(options):
@@ -278,9 +321,9 @@ def _settings(texts):
     for text in texts:
         dial, equals, values = text.partition("=")
         if not (dial and equals and values):
-            raise ValueError(f"--set {text!r}: expected DIAL=VALUE,VALUE, such as --set n=15,100")
+            raise WrongValue(f"--set {text!r}: expected DIAL=VALUE,VALUE, such as --set n=15,100")
         if dial in settings:
-            raise ValueError(f"--set {dial} is given twice; write its values in one: {dial}=1,2")
+            raise WrongValue(f"--set {dial} is given twice; write its values in one: {dial}=1,2")
         settings[dial] = [_value(value) for value in values.split(",")]
     return settings
 

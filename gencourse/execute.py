@@ -11,14 +11,14 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-import nbformat
 import psutil
 import zmq
 from ipykernel.kernelspec import get_kernel_dict
 from jupyter_client import AsyncKernelManager
 from jupyter_client.kernelspec import KernelSpec
 
-from gencourse.notebook import KERNELSPEC, clean, write
+from gencourse._errors import WrongValue
+from gencourse.notebook import KERNELSPEC, clean, read, write
 
 NOTEBOOKS = Path(__file__).resolve().parents[1] / "notebooks"
 QUIET = {"GENCOURSE_PROGRESS": "0", "GENCOURSE_PASSED": "0"}  # no progress bars; nothing is noted as passed
@@ -67,7 +67,7 @@ def execute(notebooks, to=None, parameters=None, show_progress=True, environment
     _check(paths, to, parameters)
     runs = []
     for number, path in enumerate(paths, start=1):
-        notebook = nbformat.read(path, as_version=4)
+        notebook = read(path)
         target = path if to is None else Path(to) / path.name
         bar = {"desc": f"{path.stem} ({number}/{len(paths)})"} if show_progress else False
         watch = _Watch()
@@ -117,6 +117,24 @@ def run(notebook, folder, parameters=None, environment=None, progress_bar=False,
         raise NotebookError(f"cell {at['id']}: {str(error).splitlines()[0]}") from error
 
 
+def find(name):
+    """The notebook of this name: a file, or else one of the course by its name or number: 03_vae.ipynb, 03_vae, or 03.
+
+    Raises FileNotFoundError, which says where it looked.
+    """
+    path = Path(name)
+    if path.is_file():
+        return path
+    own = {each.stem: each for each in sorted(NOTEBOOKS.glob("*.ipynb"))}
+    wanted = path.stem if path.suffix == ".ipynb" else path.name
+    found = [stem for stem in own if stem == wanted or stem.startswith(f"{wanted}_")]
+    if len(path.parts) == 1 and len(found) == 1:
+        return own[found[0]]
+    what = "is a folder, and no notebook" if path.is_dir() else "is not there"
+    raise FileNotFoundError(f"{path.absolute()} {what}; the notebooks of the course are {', '.join(own) or 'missing'}, "
+                            f"in {NOTEBOOKS}: name one of them, or a file")  # fmt: skip
+
+
 def table(runs):
     """The runs as text: seconds and peak memory of each beside the limits of the course."""
     width = max([len("notebook"), *(len(run.notebook.stem) for run in runs)])
@@ -136,17 +154,17 @@ def _check(paths, to, parameters):
         if not path.is_file():
             raise FileNotFoundError(f"there is no notebook {str(path)!r}")
     if to is not None and len({path.name for path in paths}) < len(paths):
-        raise ValueError(f"two of the notebooks have one name, and would overwrite each other in {str(to)!r}")
+        raise WrongValue(f"two of the notebooks have one name, and would overwrite each other in {str(to)!r}")
     if parameters and to is None:
-        raise ValueError("in place a notebook keeps its own parameters; for other ones name a folder `to`")
+        raise WrongValue("in place a notebook keeps its own parameters; for other ones name a folder (--to)")
     for path in paths if parameters else ():
-        notebook = nbformat.read(path, as_version=4)
+        notebook = read(path)
         notebook.metadata["kernelspec"] = KERNELSPEC  # papermill asks for one
         known = papermill.inspect_notebook(notebook)
         unknown = sorted(set(parameters) - set(known))
         if unknown:
             names = ", ".join(map(repr, unknown))
-            raise ValueError(f"{path.name} has no parameter {names}; it has {', '.join(known) or 'none'}")
+            raise WrongValue(f"{path.name} has no parameter {names}; it has {', '.join(known) or 'none'}")
 
 
 def _kernel_class(environment, watch):

@@ -1,20 +1,52 @@
-"""A notebook as a file: written whole, cleaned for committing, its exercises solved in a copy."""
+"""A notebook as a file: read and written whole, cleaned for committing, its exercises found, and solved in a copy."""
 
 import ast
 import copy
+import difflib
 import importlib
 import json
 import re
 import unicodedata
+import warnings
+from contextlib import suppress
+from pathlib import Path
 
 import nbformat
 from IPython.core.inputtransformer2 import TransformerManager
 
+from gencourse._errors import WrongValue
 from gencourse._files import write_whole
 
 KERNELSPEC = {"display_name": "Python 3", "language": "python", "name": "python3"}
 WIDGET_STATE = "application/vnd.jupyter.widget-state+json"
 CELL_METADATA = ("tags", "slideshow", "jupyter", "collapsed")
+IMPORT = r"from gencourse\.exercises import (\w+)(?: as (\w+))?"
+CHECK = r"(\w+)\.(\w+)\.check\("
+OF_PYTHON = ("capture", "debug", "prun", "time", "timeit")  # magics that run the cell below them as it stands
+
+
+def read(path):
+    """The notebook in a file, as nbformat 4 with ids at its cells; a byte-order mark before it is left out.
+
+    Raises ValueError, which names the file and what is wrong, for a file that is no notebook, and OSError for one that
+    cannot be read.
+    """
+    content = Path(path).read_bytes()
+    back = f"get a notebook of the course back with: git checkout -- {path}"
+    if conflict := re.search(rb"^<<<<<<< ", content, re.MULTILINE):
+        line = content.count(b"\n", 0, conflict.start()) + 1
+        raise WrongValue(f"{path} has a merge conflict in line {line}: choose one side of it, or {back}")
+    try:
+        text = content.decode("utf-8-sig")
+        json.loads(text)  # names the place of an error, which nbformat does not
+        notebook = nbformat.v4.upgrade(nbformat.reads(text, as_version=4))
+        if not all(isinstance(cell.source, str) and cell.cell_type for cell in notebook.cells):
+            raise ValueError("a cell without text")
+        return notebook
+    except Exception as error:  # whatever nbformat makes of JSON that is no notebook
+        why = " ".join(str(error).split()) or type(error).__name__
+        why = why if content.strip() else "it is empty"
+        raise WrongValue(f"{path} is no notebook that can be read ({why:.200}); {back}") from None
 
 
 def write(notebook, path):
@@ -92,15 +124,26 @@ def _number_widgets(notebook, ids):
     return nbformat.from_dict(json.loads(text))
 
 
-def exercises(notebook):
-    """The exercises of a notebook, in order: a list of pairs (index of the cell, Exercise)."""
-    modules, found = {}, []
+def exercises(notebook, problems=None):
+    """The exercises of a notebook, in order: a list of pairs (index of the cell, Exercise).
+
+    An exercise is a code cell tagged `exercise`, which hands functions to `exercises.NAME.check(function)`. A cell that
+    cannot be read so is named in the list `problems`, with what is wrong, and what its text says is taken; without
+    that list it raises ValueError.
+    """
+    found, modules = [], {}
     for index, cell in enumerate(notebook.cells):
-        if cell.cell_type == "code":
-            modules |= _exercise_modules(cell.source)
-            if "exercise" in cell.metadata.get("tags", []):
-                named = checks(cell.source, modules)
-                found += [(index, getattr(modules[module], name)) for module, name, _, _ in named]
+        try:
+            modules |= _exercise_modules(cell)
+            found += [(index, exercise) for *_, exercise in _checks_of(cell, modules)]
+        except ValueError as error:
+            words = f"{_place(index, cell)}: {error}"
+            if problems is None:
+                raise WrongValue(words) from None
+            problems.append(words)
+            modules |= _modules(re.findall(IMPORT, cell.source))
+            named = [getattr(modules.get(module), name, None) for module, name in re.findall(CHECK, cell.source)]
+            found += [(index, exercise) for exercise in named if hasattr(exercise, "difficulty")]
     return found
 
 
@@ -113,62 +156,118 @@ def with_solutions(notebook, insist=False):
     """
     notebook = copy.deepcopy(notebook)
     modules = {}
-    for cell in notebook.cells:
-        if cell.cell_type != "code":
-            continue
-        modules |= _exercise_modules(cell.source)
-        if "exercise" in cell.metadata.get("tags", []):
-            cell.source = _solve(cell, modules, insist)
-            cell.outputs, cell.execution_count = [], None
+    for index, cell in enumerate(notebook.cells):
+        try:
+            modules |= _exercise_modules(cell)
+            if found := _checks_of(cell, modules):
+                cell.source = _solve(cell.source, found, insist)
+                cell.outputs, cell.execution_count = [], None
+        except ValueError as error:
+            raise WrongValue(f"{_place(index, cell)}: {error}") from None
     return notebook
 
 
-def _exercise_modules(source):
-    """The names under which a cell imports modules of gencourse.exercises, and the modules."""
-    names = {}
-    if "gencourse.exercises" not in source:
-        return names
-    for node in ast.walk(ast.parse(plain_python(source))):
-        if isinstance(node, ast.ImportFrom) and node.module == "gencourse.exercises":
-            names |= {alias.asname or alias.name: f"gencourse.exercises.{alias.name}" for alias in node.names}
-    return {name: importlib.import_module(module) for name, module in names.items()}
+def _place(index, cell):
+    return f"cell {index + 1}" + (f" ({cell.id})" if "id" in cell else "")
 
 
 def plain_python(source):
-    """A cell's source with IPython's magics turned into calls, so that it can be parsed."""
-    return TransformerManager().transform_cell(source)
+    """A cell's source with IPython's magics turned into calls, so that it can be parsed; every line keeps its number.
+
+    Below a magic that runs the cell as it stands, such as %%time, that is the cell; below another, such as %%bash,
+    there is no Python.
+    """
+    lines = source.splitlines()
+    for number, line in enumerate(lines):
+        magic = re.match(r"\s*%%(\w*)", line)
+        if line.strip() and not magic:
+            body = "\n".join(lines[number:])
+            body = re.sub(r"^[ \t]*[!%](?:.*\\\n)+.*", _on_one_line, body, flags=re.MULTILINE)
+            return "\n" * number + TransformerManager().transform_cell(body)
+        if magic and magic[1] not in OF_PYTHON:
+            break
+    return ""
 
 
-def checks(source, names=None):
-    """The checks in an exercise cell: a list of (module name, exercise name, function name, line)."""
+def _on_one_line(command):
+    """A command over several lines as one, and as many empty lines as it is shorter: IPython would leave them out."""
+    return command[0].replace("\\\n", " ") + "\n" * command[0].count("\\\n")
+
+
+def parse(source):
+    """A cell's Python as a tree. Raises ValueError, with the line, where that is no Python."""
+    try:
+        with warnings.catch_warnings(action="ignore"):  # of a reader's "\d"
+            return ast.parse(plain_python(source))
+    except SyntaxError as error:
+        raise WrongValue(f"line {error.lineno} is no Python: {error.msg}") from None
+    except (ValueError, RecursionError, MemoryError) as error:
+        raise WrongValue(f"it is no Python: {error}") from None
+
+
+def checks(source, modules=None):
+    """The checks in a cell, of all or some modules: a list of (module name, exercise name, function name, line)."""
     found = []
-    for statement in ast.parse(source).body:
+    for statement in parse(source).body:
         for call in (node for node in ast.walk(statement) if isinstance(node, ast.Call)):
             named = re.fullmatch(r"(\w+)\.(\w+)\.check", ast.unparse(call.func))
-            if named and (names is None or named[1] in names):
+            if named and (modules is None or named[1] in modules):
                 function = ast.unparse(call.args[0]) if call.args else ""
                 found.append((named[1], named[2], function, statement.lineno))
     return found
 
 
-def _solve(cell, modules, insist):
-    try:
-        found = checks(cell.source, modules)
-        definitions = {node.name: node for node in ast.parse(cell.source).body if hasattr(node, "name")}
-    except SyntaxError as error:
-        raise ValueError(f"exercise cell {cell.id} is not plain Python: {error}") from None
+def _checks_of(cell, modules):
+    """The checks of a cell that is an exercise, each with its Exercise as the last; of any other cell none.
+
+    Raises ValueError for an exercise without a check, and for a check of what is no exercise.
+    """
+    if cell.cell_type != "code" or "exercise" not in cell.metadata.get("tags", []):
+        return []
+    from gencourse.exercises.core import exercises_of  # with torch, which `gencourse.notebook` need not wait for
+
+    found = []
+    for module, name, function, line in checks(cell.source, modules):
+        known = {exercise.name: exercise for exercise in exercises_of(modules[module])}
+        if name not in known:
+            near = difflib.get_close_matches(name, known, 1)
+            meant = f"did you mean {near[0]}?" if near else f"there are {', '.join(known)}"
+            raise WrongValue(f"{module}.{name} is no exercise; {meant}")
+        found.append((module, name, function, line, known[name]))
     if not found:
-        raise ValueError(
-            f"exercise cell {cell.id} hands nothing to `exercises.NAME.check(function)`; "
+        raise WrongValue(
+            "it is tagged `exercise` and hands nothing to `exercises.NAME.check(function)`; "
             f"known exercise modules: {', '.join(modules) or 'none imported'}"
         )
+    return found
+
+
+def _exercise_modules(cell):
+    """The names under which a cell imports modules of gencourse.exercises, and the modules."""
+    if cell.cell_type != "code" or "gencourse.exercises" not in cell.source:
+        return {}
+    imports = (node for node in ast.walk(parse(cell.source)) if isinstance(node, ast.ImportFrom))
+    named = [alias for node in imports if node.module == "gencourse.exercises" for alias in node.names]
+    return _modules((alias.name, alias.asname) for alias in named)
+
+
+def _modules(names):
+    """{name in the notebook: module} of pairs (module, name in the notebook or nothing); what is no module is left."""
+    found = {}
+    for name, as_name in names:
+        with suppress(ModuleNotFoundError):
+            found[as_name or name] = importlib.import_module(f"gencourse.exercises.{name}")
+    return found
+
+
+def _solve(source, found, insist):
+    definitions = {node.name: node for node in parse(source).body if hasattr(node, "name")}
     edits = []  # (first line, last line, new text), lines counted from 1
-    for module, name, function, line in found:
+    for module, name, function, line, exercise in found:
         if function not in definitions:
-            raise ValueError(f"exercise cell {cell.id} checks {function}, but does not define it")
+            raise WrongValue(f"it checks {function}, but does not define it")
         node = definitions[function]
         first = min([node.lineno, *(decorator.lineno for decorator in node.decorator_list)])
-        exercise = getattr(modules[module], name)
         edits.append((first, node.end_lineno, exercise.solution_source.strip()))
         if insist:
             grade = (
@@ -176,7 +275,7 @@ def _solve(cell, modules, insist):
                 f'assert _verdict.status == "passed", f"{name}: {{_verdict.status}}: {{_verdict.message}}"'
             )
             edits.append((line, line - 1, grade))
-    lines = cell.source.splitlines()
+    lines = source.splitlines()
     for first, last, text in sorted(edits, reverse=True):
         lines[first - 1 : last] = text.splitlines()
     return "\n".join(lines)

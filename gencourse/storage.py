@@ -8,6 +8,7 @@ from safetensors.torch import save as serialise
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
+from ._errors import WrongValue
 from ._files import write_whole
 
 
@@ -29,7 +30,7 @@ def load(model: nn.Module, path: str | Path) -> dict:
     """
     tensors, metadata = _read(path)
     if unlike := differences(tensors, model.state_dict()):
-        raise ValueError(f"{path} holds the weights of another model ({unlike}); build it with `facts(path)`")
+        raise WrongValue(f"{path} holds the weights of another model ({unlike}); build it with `facts(path)`")
     model.load_state_dict(tensors)
     return json.loads(metadata.get("facts", "{}"))
 
@@ -45,7 +46,7 @@ def read_state(path: str | Path | None) -> dict | None:
         return None
     tensors, metadata = _read(path)
     if "run" not in metadata:
-        raise ValueError(f"{path} is no state of a run (weights alone?); give another name as checkpoint=")
+        raise WrongValue(f"{path} is no state of a run (weights alone?); give another name as checkpoint=")
     return {"tensors": tensors, **json.loads(metadata["run"])}
 
 
@@ -75,7 +76,7 @@ def _read(path: str | Path, tensors: bool = True) -> tuple[dict[str, Tensor], di
         with safe_open(str(path), framework="pt") as file:
             return {k: file.get_tensor(k) for k in file.keys()} if tensors else {}, file.metadata() or {}
     except SafetensorError as error:
-        raise ValueError(
+        raise WrongValue(
             f"{path} is damaged ({error}); files of the repository come back with `git checkout -- {path}`, "
             "a run's checkpoint has to be deleted and started anew"
         ) from None

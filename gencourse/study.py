@@ -34,6 +34,7 @@ from typing import NamedTuple
 
 import torch
 
+from ._errors import UnknownName, UserError, WrongValue
 from ._files import DataError, data_root, write_whole
 from .failures import autoregression, gan, gmm, vae
 from .progress import progress
@@ -41,7 +42,7 @@ from .progress import progress
 ONE_THREAD = {name: "1" for name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")}
 
 
-class StudyError(RuntimeError):
+class StudyError(UserError, RuntimeError):
     """A study cannot go on; what had finished is kept, and the same call goes on from there."""
 
 
@@ -115,9 +116,9 @@ def run(
     """
     function, wanted = _function(name), _grid(name, seeds, settings)
     if scheduler is not None and workers is not None:
-        raise ValueError("workers counts processes on this machine; a cluster has its own: leave workers out")
+        raise WrongValue("workers counts processes on this machine; a cluster has its own: leave workers out")
     if workers is not None and (isinstance(workers, bool) or not isinstance(workers, int) or workers < 1):
-        raise ValueError(f"workers is {workers!r}; expected a whole number, at least 1")
+        raise WrongValue(f"workers is {workers!r}; expected a whole number, at least 1")
     folder = _writable(_folder(name, folder))
 
     finished = {}
@@ -274,7 +275,7 @@ def dials(name: str) -> dict:
 
 def _function(name: str) -> Callable:
     if name not in STUDIES:
-        raise KeyError(f"there is no study {name!r}; there are {', '.join(STUDIES)}")
+        raise UnknownName(f"there is no study {name!r}; there are {', '.join(STUDIES)}")
     return STUDIES[name]
 
 
@@ -282,21 +283,21 @@ def _grid(name: str, seeds, settings) -> dict[str, Run]:
     """The runs that are asked for, not run yet, by the names of their files."""
     if isinstance(seeds, int) and not isinstance(seeds, bool):
         if seeds < 1:
-            raise ValueError(f"seeds is {seeds}; expected at least 1")
+            raise WrongValue(f"seeds is {seeds}; expected at least 1")
         seeds = range(seeds)
     seeds = list(seeds) if isinstance(seeds, Iterable) and not isinstance(seeds, str) else [seeds]
     if not seeds or not all(isinstance(s, int) and not isinstance(s, bool) and s >= 0 for s in seeds):
-        raise ValueError(f"seeds are {seeds}; expected how many, or the seeds: whole numbers, none below 0")
+        raise WrongValue(f"seeds are {seeds}; expected how many, or the seeds: whole numbers, none below 0")
     own = dials(name)
     for dial in settings or {}:
         if dial not in own:
-            raise ValueError(f"{name} has no setting {dial!r}; it has {', '.join(own) or 'none'}")
+            raise WrongValue(f"{name} has no setting {dial!r}; it has {', '.join(own) or 'none'}")
     values = [
         [_like(default, value, dial) for value in _values((settings or {}).get(dial, default))]
         for dial, default in own.items()
     ]
     if empty := [dial for dial, some in zip(own, values) if not some]:
-        raise ValueError(f"{empty[0]} has no value; give at least one")
+        raise WrongValue(f"{empty[0]} has no value; give at least one")
     runs = (Run(seed, dict(zip(own, some))) for some in itertools.product(*values) for seed in seeds)
     return {_file(name, run): run for run in runs}
 
@@ -311,7 +312,7 @@ def _like(default, value, dial: str):
     if kind is float and type(value) is int:
         return float(value)
     if type(value) is not kind or (kind is float and not math.isfinite(value)):
-        raise ValueError(f"{dial} is {value!r}; expected values like its default, {default!r} ({kind.__name__})")
+        raise WrongValue(f"{dial} is {value!r}; expected values like its default, {default!r} ({kind.__name__})")
     return value
 
 
@@ -333,7 +334,7 @@ def _writable(folder: Path) -> Path:
         with tempfile.TemporaryFile(dir=folder):
             return folder
     except OSError as error:
-        raise ValueError(f"results cannot be written to {folder} ({error.strerror}); name another folder") from None
+        raise WrongValue(f"results cannot be written to {folder} ({error.strerror}); name another folder") from None
 
 
 def _write(path: Path, text: str) -> None:
@@ -355,7 +356,7 @@ def _read(path: Path, name: str) -> Run:
             raise ValueError("it is not the run that its name says")
         return run
     except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
-        raise ValueError(f"{path} is damaged ({type(error).__name__}: {error})") from error
+        raise WrongValue(f"{path} is damaged ({type(error).__name__}: {error})") from error
 
 
 def _kept(path: Path, name: str) -> Run | None:
@@ -508,7 +509,7 @@ def pack(name: str, seeds: int, settings: Mapping[str, object] | None = None, fo
         except FileNotFoundError:
             continue
     if len(runs) < len(wanted):
-        raise ValueError(f"{len(wanted) - len(runs)} of {len(wanted)} runs are missing in {folder}; first run: {line}")
+        raise WrongValue(f"{len(wanted) - len(runs)} of {len(wanted)} runs are missing in {folder}; first run: {line}")
     for run in runs:
         for package, version in run.versions.items():
             versions[package] = sorted({*versions.get(package, []), version})

@@ -21,6 +21,7 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
+from ._errors import WrongValue
 from .optim import Muon, hidden_matrices
 from .progress import progress
 from .storage import differences, read_state, write_state
@@ -587,14 +588,14 @@ class _Run:
         if unlike or before.keys() != settings.keys():
             unlike = unlike or ["they are those of another kind of training"]
             unlike = "; ".join(unlike)
-            raise ValueError(f"the run to be resumed had other settings: {unlike}; give those, or start anew")
+            raise WrongValue(f"the run to be resumed had other settings: {unlike}; give those, or start anew")
         parts = {part: {} for part in ("model", "averaged", "best", *self.optimizers)}
         for key, tensor in state["tensors"].items():
             part, _, rest = key.partition(".")
             if part in parts:
                 parts[part][rest] = tensor
         if unlike := differences(parts["model"], self.model.state_dict()):
-            raise ValueError(f"the run to be resumed had another model ({unlike}); give that one, or start anew")
+            raise WrongValue(f"the run to be resumed had another model ({unlike}); give that one, or start anew")
         self.model.load_state_dict(parts["model"])
         for k in self.averaged or {}:
             self.averaged[k].copy_(parts["averaged"][k])
@@ -710,12 +711,12 @@ def _check_run(generator, checkpoint, resume, kind) -> None:
     if checkpoint is not None:
         path = Path(checkpoint)
         if path.is_dir():
-            raise ValueError(f"checkpoint is the folder {path}; expected the name of a file")
+            raise WrongValue(f"checkpoint is the folder {path}; expected the name of a file")
         try:  # now, not after the first hour
             path.parent.mkdir(parents=True, exist_ok=True)
             tempfile.TemporaryFile(dir=path.parent).close()
         except OSError as error:
-            raise ValueError(f"checkpoint {path} cannot be written ({error}); give a file in another folder") from None
+            raise WrongValue(f"checkpoint {path} cannot be written ({error}); give a file in another folder") from None
 
 
 def _check_end(keep, measure, minutes) -> None:
@@ -724,7 +725,7 @@ def _check_end(keep, measure, minutes) -> None:
     if keep != "last" and measure is None:
         raise ValueError(f"keep is {keep!r}, but there is no measure to choose by; give measure= as well")
     if minutes is not None and (isinstance(minutes, bool) or not isinstance(minutes, (int, float)) or not minutes > 0):
-        raise ValueError(f"minutes is {minutes!r}; expected a positive number, or None for all the time it takes")
+        raise WrongValue(f"minutes is {minutes!r}; expected a positive number, or None for all the time it takes")
 
 
 def _finite(value: float, what: str, step: int, steps: int, lr: float) -> float:

@@ -1,14 +1,20 @@
 """The command `gencourse`: what it prints, and its exit codes."""
 
 import json
+import os
+import subprocess
+import sys
 
 import pytest
 import torch
 from toys import outputs, toy
 
-from gencourse import data, doctor, execute, study
+from gencourse import checkpoints, data, doctor, execute, passed, study
+from gencourse._errors import UnknownName, WrongValue
+from gencourse._files import DataError
 from gencourse.cli import main
 from gencourse.execute import Run
+from gencourse.grading import export
 
 
 @pytest.fixture
@@ -84,9 +90,97 @@ def test_a_wrong_request_says_what_is_wrong(quick, tmp_path, capsys):
     assert main(["execute", str(tmp_path / "none.ipynb")]) == 2
     assert main(["execute", str(path), "--to", str(tmp_path), "-p", "efort", "1"]) == 2
     told = capsys.readouterr().err
-    assert "none.ipynb" in told and "'efort'" in told
-    with pytest.raises(SystemExit):
-        main([])
+    assert "none.ipynb is not there" in told and "'efort'" in told and "--to" not in told
+    assert main(["execute", str(path), "-p", "effort", "1"]) == 2
+    assert "name a folder (--to)" in capsys.readouterr().err
+
+
+def test_without_a_command_there_is_help_and_a_wrong_one_is_an_error(capsys):
+    assert main([]) == 0
+    assert "usage: gencourse" in (told := capsys.readouterr()).out and "progress" in told.out and told.err == ""
+    assert main(["--help"]) == 0
+    assert main(["prgress"]) == 2
+    assert "invalid choice: 'prgress'" in capsys.readouterr().err
+
+
+def test_a_notebook_is_found_by_its_number_and_else_is_told_where_it_was_looked_for(tmp_path, monkeypatch):
+    own = tmp_path / "notebooks"
+    for name in ("03_vae", "04_gan", "05_gan_more", "05_other"):
+        toy(own / f"{name}.ipynb")
+    monkeypatch.setattr(execute, "NOTEBOOKS", own)
+    monkeypatch.chdir(tmp_path)
+    for name in ("03", "03_vae", "03_vae.ipynb"):
+        assert execute.find(name) == own / "03_vae.ipynb"
+    here = toy(tmp_path / "03_vae.ipynb")
+    assert execute.find("03_vae.ipynb").resolve() == here and execute.find("05_gan_more").parent == own
+    for name in ("05", "elsewhere/03_vae.ipynb", "0", "notebooks"):
+        with pytest.raises(FileNotFoundError) as raised:
+            execute.find(name)
+        what = "is a folder, and no notebook" if name == "notebooks" else "is not there"
+        assert f"{tmp_path / name} {what}; the notebooks of the course are 03_vae, 04" in str(raised.value)
+        assert f"in {own}" in str(raised.value)
+
+
+COMMANDS = [
+    (["doctor"], doctor, "check_machine"), (["execute", "00"], execute, "execute"),
+    (["train", "pixelcnn"], checkpoints, "train"), (["evaluate", "pixelcnn"], checkpoints, "evaluate"),
+    (["study", "gmm-singular"], study, "run"), (["study", "report", "gmm-singular"], study, "load"),
+    (["progress"], passed, "read"), (["export", "nbgrader", "x"], export, "nbgrader_course"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("command", "module", "name"), COMMANDS, ids=[" ".join(words) for words, _, _ in COMMANDS])
+def test_what_the_user_can_mend_is_one_line_and_a_bug_is_not(monkeypatch, tmp_path, capsys, command, module, name):
+    monkeypatch.chdir(tmp_path)
+
+    def fails(error):
+        def function(*arguments, **options):
+            raise error
+
+        monkeypatch.setattr(module, name, function)
+        return main(command)
+
+    theirs = [
+        (WrongValue("seeds is 0;\n  expected 1"), "seeds is 0; expected 1"), (UnknownName("no 'x'"), "no 'x'"),
+        (PermissionError(13, "Permission denied", "/a/b"), "/a/b: Permission denied"),
+        (DataError("a is lost"), "a is lost"), (OSError(28, "No space left on device"), "No space left on device"),
+    ]  # fmt: skip
+    for error, words in theirs:
+        assert fails(error) == 2
+        told = capsys.readouterr()
+        assert told.err == f"gencourse {command[0]}: {words}\n" and told.out == ""
+    for bug in (KeyError("exp_avg"), ValueError("shapes"), IndexError("0"), TypeError("no"), RuntimeError("at")):
+        with pytest.raises(type(bug)):
+            fails(bug)
+    assert fails(KeyboardInterrupt()) == 130
+    assert capsys.readouterr().err == f"gencourse {command[0]}: stopped\n"
+
+
+def test_a_bug_deep_inside_shows_where_it_is(monkeypatch, tmp_path):
+    def measure(*arguments):
+        return {}["loss"]
+
+    monkeypatch.setattr(checkpoints, "_figures", measure)
+    with pytest.raises(KeyError, match="loss") as raised:
+        main(["evaluate", "plane"])
+    assert raised.traceback[-1].name == "measure"
+
+
+def python(*arguments, **options):
+    environment = os.environ | options.pop("environment", {})
+    return subprocess.run([sys.executable, *arguments], env=environment, stderr=subprocess.PIPE, **options)
+
+
+@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="a device that is always full")
+def test_a_full_disk_and_a_reader_who_has_enough():
+    with open("/dev/full", "w") as full:
+        done = python("-m", "gencourse", stdout=full)
+    assert (done.returncode, done.stderr) == (2, b"gencourse: No space left on device\n")
+    reading, writing = os.pipe()
+    os.close(reading)
+    done = python("-m", "gencourse", stdout=writing)
+    os.close(writing)
+    assert (done.returncode, done.stderr) == (1, b"")
 
 
 @pytest.fixture

@@ -13,7 +13,7 @@ import pytest
 
 from gencourse import execute, passed
 from gencourse.cli import main
-from gencourse.exercises import autoregression, start
+from gencourse.exercises import Exercise, autoregression, start
 from gencourse.grading import mark
 
 coin, mask = start.coin_log_likelihood, autoregression.causal_mask
@@ -34,6 +34,8 @@ def file(tmp_path, monkeypatch):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("GENCOURSE_PASSED", str(tmp_path / "a folder" / "passed.json"))
     monkeypatch.setattr(passed, "_pending", {})
+    for kept in ("_here", "_told"):
+        monkeypatch.setattr(passed, kept, set())
     return tmp_path / "a folder" / "passed.json"
 
 
@@ -128,6 +130,30 @@ def test_nothing_else_is_left_in_the_folder(file):
     assert {path.name for path in file.parent.iterdir()} == {"passed.json", "passed.lock"}
     assert stat.S_ISREG(file.stat().st_mode)
     assert passed.forget() and list(file.parent.iterdir()) == []
+
+
+def test_a_pass_says_how_far_the_reader_has_come(file, capsys):
+    total = sum(isinstance(each, Exercise) for each in vars(autoregression).values())
+    mask.check(my_mask)
+    told = capsys.readouterr().out
+    left = sum(each.minutes for each in vars(autoregression).values() if isinstance(each, Exercise)) - mask.minutes
+    assert f"1 of {total} exercises of this notebook passed, about {left} minutes left." in told
+    coin.check(mine)
+    assert "1 of 1 exercise of this notebook passed." in capsys.readouterr().out
+
+
+def test_a_cell_shows_what_is_left(file, monkeypatch):
+    mask.check(my_mask)
+    told = passed.summary(autoregression)
+    assert told.title.startswith("1 of ") and "`chain_rule" in told.body and f"`{mask.name}`" not in told.body
+    monkeypatch.setenv("GENCOURSE_PASSED", "0")  # kept nowhere, but known in this kernel
+    assert passed.summary(autoregression) == told
+    passed.forget()
+    assert passed.summary(autoregression).title.startswith("0 of ")
+    coin.check(mine)
+    assert passed.summary(start).look == "passed" and passed.summary(start).body == ""
+    with pytest.raises(TypeError, match="passed has no exercises; expected a module such as gencourse.exercises.vae"):
+        passed.summary(passed)
 
 
 def test_progress_shows_every_exercise_of_the_notebooks_and_forgets(file, capsys):

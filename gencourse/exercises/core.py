@@ -25,11 +25,12 @@ import torch
 from torch import Tensor
 
 from gencourse import passed
+from gencourse._output import show
 
 from .answers import Answers, Problem, Unusable, as_numbers, describe_error, is_stub, shape_of
 from .general import in_general
 from .sandbox import Stopped, run_limited, untouched
-from .verdict import Listing, Page, Verdict, show
+from .verdict import Listing, Page, Verdict
 
 GOES_ON = "The notebook goes on with the reference."
 _VARIANT = ContextVar("variant", default=0)
@@ -110,6 +111,11 @@ class Symptom:
     message: str
     shows: Callable[[list[Result]], bool]
     errors_too: bool
+
+
+def exercises_of(module: ModuleType) -> list[Exercise]:
+    """The exercises that a module defines, in order."""
+    return [each for each in getattr(module, "__dict__", {}).values() if isinstance(each, Exercise)]
 
 
 def exercise(*, minutes: int, difficulty: str, hints: Sequence[str], cases: Sequence[Case]):

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import html
 import re
-import sys
 from dataclasses import dataclass
 
 LOOKS = {                                       # sign, colour: word and sign say it without the colour too
@@ -90,11 +89,3 @@ class Listing:
         return f"**{self.title}**\n\n```python\n{self.source}```"
 
     __repr__ = text
-
-
-def show(page: Page | Listing) -> None:
-    """A box in a notebook, text elsewhere."""
-    if "IPython" in sys.modules and sys.modules["IPython"].get_ipython() is not None:
-        sys.modules["IPython"].display.display(page)
-    else:
-        print(page.text())

@@ -12,9 +12,9 @@ from functools import cache
 from IPython.display import display
 
 from gencourse import passed
+from gencourse._output import show
 from gencourse.exercises.answers import Answers, Problem
 from gencourse.exercises.core import Exercise, varied
-from gencourse.exercises.verdict import show
 
 ANSWERS = "application/vnd.gencourse.answers"  # the type of the output that carries them
 

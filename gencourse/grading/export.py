@@ -8,11 +8,11 @@ import shutil
 import tempfile
 from pathlib import Path
 
-import nbformat
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 
+from gencourse._errors import WrongValue
 from gencourse.grading import find
-from gencourse.notebook import KERNELSPEC, exercises, write
+from gencourse.notebook import KERNELSPEC, exercises, read, write
 
 POINTS = {"easy": 2, "medium": 4, "hard": 6}  # half of them for the check, half for other inputs
 
@@ -102,10 +102,16 @@ def nbgrader_course(folder, notebooks, seed=None):
     folder, seed = Path(folder), secrets.randbits(64) if seed is None else seed
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
         raise FileExistsError(f"{str(folder)!r} is there already and not empty; name a new folder")
-    sources = {path.stem: nbformat.read(path, as_version=4) for path in map(Path, notebooks)}
-    sources = {stem: notebook for stem, notebook in sources.items() if exercises(notebook)}
+    sources, problems = {}, []
+    for path in map(Path, notebooks):
+        notebook, wrong = read(path), []
+        if exercises(notebook, wrong):
+            sources[path.stem] = notebook
+        problems += [f"{path.name}, {words}" for words in wrong]
+    if problems:
+        raise WrongValue("; ".join(problems))
     if not sources:
-        raise ValueError("there is no exercise in these notebooks")
+        raise WrongValue("there is no exercise in these notebooks")
     folder.parent.mkdir(parents=True, exist_ok=True)
     part = Path(tempfile.mkdtemp(dir=folder.parent, prefix=f".{folder.name}."))
     try:
