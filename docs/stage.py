@@ -113,8 +113,8 @@ def claims(notebooks):
         notebook = names.get(name)
         parts.append(f"\n## {notebook.numbered if notebook else f'Chapter {name}'}\n")
         for claim in (claim for claim in CLAIMS.values() if claim.notebook == name):
-            cell, held, measured = notebook.measured[claim.id] if notebook else ("", False, "")
-            if notebook:
+            if notebook and claim.id in notebook.measured:
+                cell, held, measured = notebook.measured[claim.id]
                 mark = f"{'✓' if held else '✗'} {claim.id}"
                 found = f"{html.escape(measured)}<br>{link(name, cell, f'the cell in {name}')}"
             else:

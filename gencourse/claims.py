@@ -7,6 +7,7 @@ Each claim is confirmed once, in the notebook that teaches it:
 
 import html
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from IPython.display import display
@@ -259,13 +260,15 @@ CLAIMS = {
 }
 
 
-def confirm(id, holds, measured, strict=True):
+def confirm(id, holds, measured, strict=True, after=()):
     """Show the claim `id` with a tick and what was `measured`; raise ClaimError where it does not hold.
 
     `holds` is one truth value: a bool, or a boolean array or tensor of one element. `measured` is the
     figures in words. With `strict=False`, as for a claim about quality at a lower `effort`, a claim that does
-    not hold is shown, and nothing is raised. Raises KeyError for an unknown id, TypeError or ValueError for
-    other arguments.
+    not hold is shown, and nothing is raised. `after` is what the trainings returned that the claim rests on: a
+    history of `fit`, `fit_gan` or `fit_em`, or several in a list or a dict. If one of them was interrupted, the
+    claim is shown as not measured, with what to do, whatever `holds` is, and nothing is raised. Raises KeyError
+    for an unknown id, TypeError or ValueError for other arguments.
     """
     if id not in CLAIMS:
         raise KeyError(f"there is no claim {id!r}; the ledger has {', '.join(CLAIMS)}")
@@ -274,6 +277,9 @@ def confirm(id, holds, measured, strict=True):
     if not measured.strip():
         raise ValueError(f"measured is empty; say what was measured for {id}")
     holds = _truth(holds)
+    if stopped := _stopped(after):
+        display(_NotMeasured(CLAIMS[id], stopped))
+        return
     display(_Shown(CLAIMS[id], holds, measured.strip(), strict))
     if not holds and strict:
         raise ClaimError(f"{id} does not hold: {CLAIMS[id].claim} Measured: {measured.strip()}")
@@ -291,6 +297,33 @@ def _truth(holds):
         what = f"{type(holds).__name__} {holds!r}"[:100]
         raise TypeError(f"holds is {what}; one truth value is expected, as of total < 1e-5 or same.all()")
     return bool(holds)
+
+
+def _stopped(after):
+    """Which of the trainings were interrupted, in words; "" if none was."""
+    if isinstance(after, Mapping):
+        after = list(after.values())
+    words = []
+    for history in after if isinstance(after, list | tuple) else [after]:
+        if not hasattr(history, "interrupted"):
+            what = f"{type(history).__name__} {history!r}"[:100]
+            raise TypeError(f"after is {what}; expected what `fit`, `fit_gan` or `fit_em` returned, or several of them")
+        if history.interrupted:
+            words.append(getattr(history, "stopped", None) or "a training was stopped before its end")
+    return "; ".join(dict.fromkeys(words))
+
+
+# translucent colours over the page's own: the boxes read well on a light page and on a dark one
+_GREEN, _RED, _GREY = "46, 160, 67", "214, 64, 69", "128, 128, 128"
+
+
+def _box(colour, head, *lines):
+    """A box with a bold head and lines below it, all of them HTML."""
+    style = (
+        f"border-left: 4px solid rgb({colour}); background: rgba({colour}, .10); color: inherit; "
+        "padding: .5em 1em; margin: .3em 0; border-radius: 4px; line-height: 1.5; max-width: 52em"
+    )
+    return f'<div style="{style}"><b>{head}</b>{"".join(lines)}</div>'
 
 
 @dataclass(frozen=True, repr=False)
@@ -314,18 +347,35 @@ class _Shown:
         )
 
     def _repr_html_(self):
-        # translucent colours over the page's own: the box reads well on a light page and on a dark one
-        colour = "46, 160, 67" if self.holds else "214, 64, 69"
-        box = (
-            f"border-left: 4px solid rgb({colour}); background: rgba({colour}, .10); color: inherit; "
-            "padding: .5em 1em; margin: .3em 0; border-radius: 4px; line-height: 1.5; max-width: 52em"
-        )
+        colour = _GREEN if self.holds else _RED if self.strict else _GREY
         claim, sentence, measured = map(html.escape, (self.claim.claim, self.claim.sentence, self.measured))
+        return _box(
+            colour, f"{self.mark} {self.claim.id}: {claim}",
+            f'<div style="opacity: .8">The notes say: <i>{sentence}</i></div>', f"<div>Measured: {measured}</div>",
+        )  # fmt: skip
+
+
+@dataclass(frozen=True, repr=False)
+class _NotMeasured:
+    """A claim whose trainings were interrupted. Its text begins otherwise, so that nobody lists it as decided."""
+
+    claim: Claim
+    stopped: str
+
+    @property
+    def lines(self):
         return (
-            f'<div style="{box}"><b>{self.mark} {self.claim.id}: {claim}</b>'
-            f'<div style="opacity: .8">The notes say: <i>{sentence}</i></div>'
-            f"<div>Measured: {measured}</div></div>"
+            f"Not measured: {self.stopped}. The claim rests on the whole training.",
+            "To do: run the cell of that training again to its end, then the cells from there to this one. For shorter "
+            "trainings set effort = 0.1 at the top, and run all cells.",
         )
+
+    def __repr__(self):
+        return "\n  ".join([f"○ not measured {self.claim.id}  {self.claim.claim}", *self.lines])
+
+    def _repr_html_(self):
+        head = html.escape(f"○ not measured {self.claim.id}: {self.claim.claim}")
+        return _box(_GREY, head, *(f"<div>{html.escape(line)}</div>" for line in self.lines))
 
 
 class _Ledger:

@@ -3,6 +3,7 @@
 import ast
 import math
 import warnings
+from types import SimpleNamespace
 
 import nbformat
 import numpy as np
@@ -10,8 +11,11 @@ import pytest
 import torch
 
 from gencourse.claims import CLAIMS, ClaimError, confirm, ledger
+from gencourse.data import tiny_images
 from gencourse.execute import NOTEBOOKS
+from gencourse.models import PixelCNN
 from gencourse.notebook import plain_python
+from gencourse.train import fit
 
 
 def confirmed_in(path):
@@ -92,6 +96,68 @@ def test_other_wrong_arguments_are_refused():
         confirm("AR1", True, "  ")
     with pytest.raises(TypeError, match="measured is float"):
         confirm("AR1", True, 1.0)
+
+
+def interrupted_at(step):
+    """The history of a training that a reader interrupts at a step."""
+    calls = []
+
+    def measure(model):
+        calls.append(1)
+        if len(calls) == step:
+            raise KeyboardInterrupt
+        return 0.0
+
+    model = PixelCNN((1, 3, 3), n_blocks=1, channels=4)
+    return fit(model, tiny_images(3), steps=10, measure=measure, measure_every=1, name="PixelCNN")
+
+
+@pytest.mark.parametrize("holds", [True, False])
+@pytest.mark.parametrize("kind", ["one", "list", "dict"])
+def test_after_an_interrupted_training_a_claim_is_not_measured(kind, holds, capsys):
+    whole, part = SimpleNamespace(interrupted=False), interrupted_at(3)
+    after = {"one": part, "list": [whole, part], "dict": {"a": whole, "b": part}}[kind]
+    capsys.readouterr()
+    assert confirm("AR4", holds, "99 nats", after=after) is None
+    shown = capsys.readouterr().out
+    assert shown.startswith("○ not measured AR4") and "99 nats" not in shown
+    assert "  Not measured: " in shown and "  To do: " in shown and "effort = 0.1" in shown
+    assert not set("✓✗") & set(shown)
+
+
+def test_after_whole_trainings_a_claim_is_measured(capsys):
+    whole = SimpleNamespace(interrupted=False)
+    confirm("AR4", True, "99 nats", after=whole)
+    assert capsys.readouterr().out.startswith("✓ AR4")
+    with pytest.raises(ClaimError):
+        confirm("AR4", False, "99 nats", after=[whole, whole])
+
+
+@pytest.mark.parametrize("after", [5, None, "history", [None], {"a": 1.0}])
+def test_what_is_no_history_is_refused(after):
+    with pytest.raises(TypeError, match="after is .*expected what `fit`"):
+        confirm("AR1", True, "Σp = 1", after=after)
+
+
+def test_what_was_not_measured_is_not_listed_as_holding(monkeypatch, tmp_path):
+    """Neither in the book, nor in the slides, nor in a notebook that may be committed."""
+    monkeypatch.syspath_prepend(str(NOTEBOOKS.parent / "docs"))
+    import course
+    import stage
+
+    shown = []
+    monkeypatch.setattr("gencourse.claims.display", shown.append)
+    confirm("ST1", True, "p = 0.7", after=SimpleNamespace(interrupted=True))
+    notebook = nbformat.read(NOTEBOOKS / "00_start_here.ipynb", as_version=4)
+    for cell in notebook.cells:
+        for output in cell.get("outputs", []):
+            if "ST1" in output.get("data", {}).get("text/plain", ""):
+                output.data = {"text/plain": repr(shown[0]), "text/html": shown[0]._repr_html_()}
+    nbformat.write(notebook, tmp_path / "00_start_here.ipynb")
+    stored = course.Notebook(tmp_path / "00_start_here.ipynb")
+    assert stored.measured == {}
+    others = [each for each in course.notebooks() if each.name != stored.name]
+    assert "○ ST1" in stage.claims([stored, *others]) and "✓ ST1" not in stage.claims([stored, *others])
 
 
 def test_what_was_measured_is_escaped_in_html(monkeypatch):

@@ -16,7 +16,7 @@ from nbformat.v4 import new_code_cell, new_notebook
 from gencourse.claims import CLAIMS
 from gencourse.execute import NOTEBOOKS
 from gencourse.exercises.answers import is_stub
-from gencourse.notebook import KERNELSPEC, checks, is_readable, plain_python
+from gencourse.notebook import KERNELSPEC, checks, exercises, is_readable, plain_python
 
 ROOT = Path(__file__).resolve().parents[1]
 PACKAGE = ROOT / "gencourse"
@@ -263,6 +263,8 @@ def faults(notebook):
             found.append(f"{cell.id}: something on stderr is stored")
         if any(re.match(r"[A-Z]\w*\(\w+=", output.get("data", {}).get("text/plain", "")) for output in cell.outputs):
             found.append(f"{cell.id}: the cell ends in an object that is shown as code")
+        if any(output.get("data", {}).get("text/plain", "").startswith("○ not measured") for output in cell.outputs):
+            found.append(f"{cell.id}: a claim is stored as not measured")
         if place := PLACES.search("".join(_texts(cell.outputs))):
             found.append(f"{cell.id}: a path of some machine is stored ({place[0]}…)")
         tree = ast.parse(plain_python(cell.source))
@@ -323,6 +325,7 @@ def test_faults_are_found():
     failed = nbformat.v4.new_output("error", ename="E", evalue="", traceback=[])
     warned = nbformat.v4.new_output("stream", name="stderr", text="Warning")
     shown = nbformat.v4.new_output("execute_result", {"text/plain": "History(loss=[2.9, 2.8])"}, execution_count=1)
+    open_claim = nbformat.v4.new_output("display_data", {"text/plain": "○ not measured AR4  It beats them."})
     tags = {"tags": ["exercise"]}
     cells = {
         "": new_code_cell("seed = 0\neffort = 1.0", id="parameters", metadata={"tags": ["parameters"]}),
@@ -332,6 +335,7 @@ def test_faults_are_found():
         "a-04: an error": new_code_cell("1", id="a-04", outputs=[failed]),
         "a-05: something on stderr": new_code_cell("1", id="a-05", outputs=[warned]),
         "a-09: the cell ends in an object": new_code_cell("fit(model, x)", id="a-09", outputs=[shown]),
+        "a-10: a claim is stored as not measured": new_code_cell("1", id="a-10", outputs=[open_claim]),
         "a-06: 26 lines": new_code_cell("x = 1\n" * 26, id="a-06"),
         "a-07: imports gencourse.train._w": new_code_cell("from gencourse.train import _w", id="a-07"),
         "cell id 'deadbeef'": new_code_cell("1", id="deadbeef"),
@@ -349,3 +353,74 @@ def test_faults_are_found():
     notebook.cells.pop(0)
     words = " ".join(faults(notebook))
     assert "without having run" in words and "kernelspec is" in words and "tagged parameters" in words
+
+
+NODES = {path.stem: nbformat.read(path, as_version=4) for path in NOTEBOOK_PATHS}
+TEXTS = {name: [c.source for c in node.cells if c.cell_type == "markdown"] for name, node in NODES.items()}
+
+
+@pytest.mark.parametrize("name", NODES)
+def test_the_stated_minutes_of_exercises_are_their_sum(name):
+    scheme = r"(\d+) minutes of reading, (\d+) minutes of exercises; \d+ (?:minutes|seconds) of compute on two cores\."
+    stated = re.findall(rf"^\*\*Time\.\*\* {scheme}", "\n\n".join(TEXTS[name]), re.MULTILINE)
+    ((_, minutes),) = stated
+    assert int(minutes) == sum(exercise.minutes for _, exercise in exercises(NODES[name]))
+
+
+def test_each_notebook_leads_to_the_next_and_the_previous_at_its_top_and_at_its_end():
+    names = list(NODES)
+    titles = {name: name[:2] + re.match("#( [^:\n]+)", texts[0])[1] for name, texts in TEXTS.items()}
+    for i, name in enumerate(names):
+        links = [f"[Previous: {titles[each]}]({each}.ipynb)" for each in names[max(i - 1, 0) : i]]
+        links += [f"[Next: {titles[each]}]({each}.ipynb)" for each in names[i + 1 : i + 2]]
+        assert TEXTS[name][0].splitlines()[4] == " · ".join(links)  # below the title and the question
+        assert TEXTS[name][-1].splitlines()[-1] == " · ".join(links)
+        assert NODES[name].cells[-1].cell_type == "markdown"
+
+
+def test_a_notebook_opened_alone_says_how_to_get_the_rest():
+    begins = set()
+    for node in NODES.values():
+        _, imports_cell = [cell.source for cell in node.cells if cell.cell_type == "code"][:2]  # the first: parameters
+        begins.add(imports_cell.partition("\n\n")[0])
+    (words,) = begins  # the same in all of them
+    assert words.startswith("try:\n    import gencourse")
+    alone = [sys.executable, "-c", "import sys; sys.modules['gencourse'] = None\n" + words]  # as if not installed
+    told = subprocess.run(alone, capture_output=True, text=True).stderr
+    last = told.strip().splitlines()[-1]
+    assert last.startswith("ModuleNotFoundError: this notebook needs the rest of its course:") and "make lab" in last
+    assert "During handling" not in told
+
+
+@pytest.mark.parametrize("name", NODES)
+def test_a_notebook_shows_progress_before_the_questions_to_recall(name):
+    cells = NODES[name].cells
+    (at,) = [i for i, c in enumerate(cells) if c.cell_type == "markdown" and "## Questions to recall" in c.source]
+    assert cells[at].source.startswith("## ")
+    assert cells[at - 1].source == "from gencourse.passed import summary\n\nsummary(exercises)"
+    assert "passed" in cells[at - 2].source and cells[at - 2].cell_type == "markdown"
+
+
+@pytest.mark.parametrize("name", NODES)
+def test_a_claim_of_a_notebook_that_trains_names_the_trainings_it_rests_on(name):
+    """`after=` is given wherever a history of the notebook may be one that the claim rests on; the others are named."""
+    rests_on_none = {  # definitions, stored models and studies, timings, loops that Ctrl-C ends with an error
+        "ST1", "AR1", "AR2", "AR3", "AR6", "AR7", "AR8", "AR9", "GM1", "GM2", "VA2", "VA5", "VA8", "VA9",
+        "GA1", "GA2", "GA3", "GA4", "GA5", "GA6", "GA7", "GA8",
+    }  # fmt: skip
+    for cell in NODES[name].cells:
+        if cell.cell_type == "code":
+            for node in ast.walk(ast.parse(plain_python(cell.source))):
+                if isinstance(node, ast.Call) and ast.unparse(node.func) == "confirm":
+                    given = {keyword.arg for keyword in node.keywords}
+                    assert ("after" in given) != (node.args[0].value in rests_on_none), node.args[0].value
+
+
+def test_nothing_printed_has_digits_that_nobody_reads():
+    """Figures are formatted: their look would depend on the reader's print options, and nobody reads twelve digits."""
+    long = re.compile(r"\d\.\d{8,}|\btensor\(|\barray\(\[")
+    for name, node in NODES.items():
+        for cell in node.cells:
+            texts = [o.get("text", "") or o.get("data", {}).get("text/plain", "") for o in cell.get("outputs", [])]
+            assert not long.search("\n".join(texts)), f"{name}, {cell.id}"
+            assert not re.search(r"(?<![\d.,])1 (dimensions|notes|runs|flips|outcomes)\b", "\n".join(texts)), cell.id
