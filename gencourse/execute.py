@@ -1,16 +1,19 @@
 """Running notebooks: each in a fresh kernel, measured, and written clean enough to be committed.
 
-A notebook is written whole or not at all: what papermill holds in memory goes to disk only when the last cell
-has run, and whether it has is told by papermill's exception, never by the notebook it leaves behind.
+A notebook is written whole or not at all: what papermill holds in memory goes to disk only when every cell has
+run. papermill's word is not enough for that: after sys.exit(0) it returns as if all were well, and after a timeout it
+gives cells that never ran the status "completed". The counts that the kernel gave to the cells tell.
 """
 
 import os
+import tempfile
 import threading
 import time
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+import matplotlib
 import nbformat
 import psutil
 import zmq
@@ -22,6 +25,8 @@ from gencourse.notebook import KERNELSPEC, clean, write
 
 NOTEBOOKS = Path(__file__).resolve().parents[1] / "notebooks"
 QUIET = {"GENCOURSE_PROGRESS": "0", "GENCOURSE_PASSED": "0"}  # no progress bars; nothing is noted as passed
+# a backend for scripts hides the figures, a start-up file changes what cells print, -O takes the claims' asserts away
+UNSET = ("MPLBACKEND", "PYTHONSTARTUP", "PYTHONOPTIMIZE", "PYTHONWARNINGS")
 SECONDS = 150  # of compute a notebook, on 2 cores at effort 1
 PEAK_MIB = 3072
 
@@ -53,6 +58,21 @@ class Kernel(AsyncKernelManager):
         await super().start_kernel(**options)
 
 
+def kernel_environment(ipython_folder, environment=None):
+    """The environment variables of a kernel whose outputs do not depend on the reader's own settings.
+
+    This process's variables, without those of `UNSET`, with matplotlib's own defaults and UTF-8, with IPython's profile
+    in `ipython_folder`, an empty one, and with `environment`.
+    """
+    inherited = {name: value for name, value in os.environ.items() if name not in UNSET}
+    own = {
+        "IPYTHONDIR": str(ipython_folder),
+        "MATPLOTLIBRC": os.path.join(matplotlib.get_data_path(), "matplotlibrc"),
+        "PYTHONUTF8": "1",
+    }
+    return {**inherited, **own, **(environment or {})}
+
+
 def execute(notebooks, to=None, parameters=None, show_progress=True, environment=None):
     """Run each notebook in a fresh kernel; returns one `Run` for each, in order.
 
@@ -61,10 +81,13 @@ def execute(notebooks, to=None, parameters=None, show_progress=True, environment
     `parameters`; `environment` is added to the kernel's environment variables.
 
     Raises FileNotFoundError for a notebook that is not there, and ValueError for an unknown parameter, for
-    parameters in place, and for two notebooks of one name. Nothing has been run then.
+    parameters in place, for two notebooks of one name, and for a folder in which nothing can be written. Nothing has
+    been run then.
     """
     paths = [Path(path) for path in notebooks]
     _check(paths, to, parameters)
+    for folder in {path.parent for path in paths} if to is None else [Path(to)]:
+        _check_writable(folder)
     runs = []
     for number, path in enumerate(paths, start=1):
         notebook = nbformat.read(path, as_version=4)
@@ -88,16 +111,22 @@ def run(notebook, folder, parameters=None, environment=None, progress_bar=False,
 
     Returns the notebook with its outputs. The kernel is this very Python, whatever kernels are registered
     elsewhere on the machine.
-    Raises NotebookError where a cell raises or the kernel dies.
+    Raises NotebookError where a cell raises, ends the run or never runs, and where the kernel dies.
     """
     import papermill  # a second to import, which `gencourse doctor` need not wait for
     from nbclient.exceptions import CellExecutionError, DeadKernelError
 
     watch = watch or _Watch()
     at = {"id": "?"}
+
+    def refuse_exit(cell, cell_index, execute_reply):
+        # the kernel dies some time after the cell: later cells may still run
+        if any(each.get("source") == "ask_exit" for each in execute_reply["content"].get("payload", [])):
+            raise NotebookError(f"cell {cell.id}: exit() or quit(), which shuts the kernel down")
+
     try:
-        with watch:
-            return papermill.execute_notebook(
+        with watch, tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as ipython:
+            done = papermill.execute_notebook(
                 notebook,
                 None,
                 parameters=parameters,
@@ -105,8 +134,11 @@ def run(notebook, folder, parameters=None, environment=None, progress_bar=False,
                 language="python",
                 progress_bar=progress_bar,
                 cwd=str(folder),
-                kernel_manager_class=_kernel_class({**QUIET, **(environment or {})}, watch),
+                kernel_manager_class=_kernel_class(
+                    kernel_environment(ipython, {**QUIET, **(environment or {})}), watch
+                ),
                 on_cell_start=lambda cell, cell_index: at.update(id=cell.id),
+                on_cell_executed=refuse_exit,
             )
     except papermill.PapermillExecutionError as error:
         message = f"{error.ename}: {error.evalue}".strip().splitlines()[0]
@@ -115,6 +147,8 @@ def run(notebook, folder, parameters=None, environment=None, progress_bar=False,
         raise NotebookError(f"cell {at['id']}: the kernel died (out of memory?)") from error
     except CellExecutionError as error:
         raise NotebookError(f"cell {at['id']}: {str(error).splitlines()[0]}") from error
+    _check_whole(done)
+    return done
 
 
 def table(runs):
@@ -149,12 +183,36 @@ def _check(paths, to, parameters):
             raise ValueError(f"{path.name} has no parameter {names}; it has {', '.join(known) or 'none'}")
 
 
+def _check_whole(notebook):
+    """Raise NotebookError unless one kernel has run every code cell to its end, in order."""
+    cells = [cell for cell in notebook.cells if cell.cell_type == "code" and cell.source.strip()]
+    for number, cell in enumerate(cells, start=1):
+        if any(output.get("ename") == "SystemExit" for output in cell.outputs):
+            raise NotebookError(f"cell {cell.id}: SystemExit, and none of the {len(cells) - number} cells below it ran")
+        if cell.execution_count is None:
+            raise NotebookError(f"cell {cell.id}: it was never run")
+        if cell.execution_count != number:
+            raise NotebookError(
+                f"cell {cell.id}: the kernel counts it as run {cell.execution_count}, and it is code cell {number}; "
+                "was the kernel started again?"
+            )
+
+
+def _check_writable(folder):
+    existing = next(each for each in (folder, *folder.absolute().parents) if each.exists())
+    try:
+        with tempfile.TemporaryFile(dir=existing):
+            pass
+    except OSError as error:
+        raise ValueError(
+            f"nothing can be written in {str(folder)!r} ({error.strerror}); name another folder with --to"
+        ) from None
+
+
 def _kernel_class(environment, watch):
     class Watched(Kernel):
         async def start_kernel(self, **options):
-            # a backend chosen for scripts would hide the figures
-            inherited = {name: value for name, value in os.environ.items() if name != "MPLBACKEND"}
-            await super().start_kernel(env={**inherited, **environment}, **options)
+            await super().start_kernel(env=environment, **options)
             watch.process = psutil.Process(self.provisioner.pid)
 
     return Watched
