@@ -27,7 +27,7 @@ NOTEBOOKS = Path(__file__).resolve().parents[1] / "notebooks"
 QUIET = {"GENCOURSE_PROGRESS": "0", "GENCOURSE_PASSED": "0"}  # no progress bars; nothing is noted as passed
 # a backend for scripts hides the figures, a start-up file changes what cells print, -O takes the claims' asserts away
 UNSET = ("MPLBACKEND", "PYTHONSTARTUP", "PYTHONOPTIMIZE", "PYTHONWARNINGS")
-SECONDS = 150  # of compute a notebook, on 2 cores at effort 1
+SECONDS = 100  # of compute a notebook at effort 1, on the machine of the record, `timings.json`
 PEAK_MIB = 3072
 
 
@@ -37,12 +37,17 @@ class NotebookError(RuntimeError):
 
 @dataclass(frozen=True)
 class Run:
-    """One execution: seconds, peak memory in MiB of the kernel with its children, and what went wrong."""
+    """One execution: seconds, peak memory in MiB of the kernel with its children, and what went wrong.
+
+    `cpu_seconds` are those of all its threads; `others` is how many cores other programs used meanwhile, in the mean.
+    """
 
     notebook: Path
     seconds: float
     peak_mib: float
     error: str | None = None
+    cpu_seconds: float = 0.0
+    others: float = 0.0
 
 
 class Kernel(AsyncKernelManager):
@@ -102,7 +107,7 @@ def execute(notebooks, to=None, parameters=None, show_progress=True, environment
             error = str(failure)
             if to is not None:
                 target.unlink(missing_ok=True)
-        runs.append(Run(path, watch.seconds, watch.peak_mib, error))
+        runs.append(Run(path, watch.seconds, watch.peak_mib, error, watch.cpu_seconds, watch.others))
     return runs
 
 
@@ -156,11 +161,16 @@ def table(runs):
     width = max([len("notebook"), *(len(run.notebook.stem) for run in runs)])
     lines = [f"{'notebook':<{width}}  seconds  (limit)  peak MiB  (limit)"]
     for run in runs:
-        over = " over the limit" if run.seconds > SECONDS or run.peak_mib > PEAK_MIB else ""
         took = f"{run.seconds:7.1f}  {SECONDS:>7}  {run.peak_mib:8.0f}  {PEAK_MIB:>7}"
-        lines.append(f"{run.notebook.stem:<{width}}  {took}{over}{'  FAILED' if run.error else ''}")
+        words = f"{' over the limit' if over(run) else ''}{'  FAILED' if run.error else ''}"
+        lines.append(f"{run.notebook.stem:<{width}}  {took}{words}")
     lines.append(f"{'together':<{width}}  {sum(run.seconds for run in runs):7.1f}")
     return "\n".join(lines)
+
+
+def over(run):
+    """Does the run exceed a limit of the course? Its seconds mean something on the machine of the record only."""
+    return run.seconds > SECONDS or run.peak_mib > PEAK_MIB
 
 
 def _check(paths, to, parameters):
@@ -218,30 +228,63 @@ def _kernel_class(environment, watch):
     return Watched
 
 
-class _Watch:
-    """Measures, as a context: `seconds`, and the peak in MiB of what `process` and its children hold."""
+class Load:
+    """Measures, as a context: `seconds`, and how many cores `others` used in the mean.
 
-    def __init__(self, interval=0.1):
-        self.interval, self.process, self.seconds, self.peak_mib = interval, None, 0.0, 0.0
+    Others are all programs but this process and, if there is one, `process` with its children, of which `cpu_seconds`
+    is the time of all threads. Where the system tells what a hypervisor took away, that counts as others' too.
+    """
+
+    def __init__(self):
+        self.process, self.seconds, self.cpu_seconds, self.others = None, 0.0, 0.0, 0.0
 
     def __enter__(self):
-        self._start, self._stop = time.perf_counter(), threading.Event()
-        self._thread = threading.Thread(target=self._poll, daemon=True)
-        self._thread.start()
+        self._start, self._busy, self._own = time.perf_counter(), _busy_seconds(), time.process_time()
         return self
 
     def __exit__(self, *_):
+        self.seconds = time.perf_counter() - self._start
+        mine = self.cpu_seconds + time.process_time() - self._own
+        self.others = max(0.0, _busy_seconds() - self._busy - mine) / self.seconds
+
+
+def _busy_seconds():
+    """Seconds, since the machine was started, in which the cores that this process may use were not idle, together."""
+    cores = psutil.cpu_times(percpu=True)
+    if hasattr(os, "sched_getaffinity"):
+        cores = [times for number, times in enumerate(cores) if number in os.sched_getaffinity(0)]
+    idle = ("idle", "iowait", "guest", "guest_nice")  # guests' time is in user and nice already
+    return sum(value for times in cores for name, value in times._asdict().items() if name not in idle)
+
+
+class _Watch(Load):
+    """Measures the peak in MiB of what `process` and its children hold, too."""
+
+    def __init__(self, interval=0.1):
+        super().__init__()
+        self.interval, self.peak_mib = interval, 0.0
+
+    def __enter__(self):
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._poll, daemon=True)
+        self._thread.start()
+        return super().__enter__()
+
+    def __exit__(self, *error):
         self._stop.set()
         self._thread.join()
-        self.seconds = time.perf_counter() - self._start
+        super().__exit__(*error)
 
     def _poll(self):
         while not self._stop.wait(self.interval):
             if self.process is None:
                 continue
-            resident = 0
+            resident, seconds = 0, 0.0
             with suppress(psutil.Error):
                 for process in (self.process, *self.process.children(recursive=True)):
                     with suppress(psutil.Error):
                         resident += process.memory_info().rss
+                        seconds += sum(process.cpu_times()[:2])
+                seconds += sum(self.process.cpu_times()[2:4])  # of children that have ended
             self.peak_mib = max(self.peak_mib, resident / 2**20)
+            self.cpu_seconds = max(self.cpu_seconds, seconds)

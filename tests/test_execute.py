@@ -230,7 +230,7 @@ HABITS = [
     "import matplotlib.pyplot as plt\nplt.plot([1, 2])\nplt.show()",
     "with open('letters.txt', 'w') as file:\n    print(file.write('µ ✓'))\nopen('letters.txt').read()",
     "try:\n    assert False\nexcept AssertionError:\n    print('asserted')",
-    "import warnings\nwarnings.warn('only a warning')",
+    "import warnings\nwith warnings.catch_warnings(record=True):\n    warnings.warn('only a warning')",
 ]
 
 
