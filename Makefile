@@ -13,6 +13,7 @@ TORCH ?= cpu
 PY := .venv/bin/python
 READY := .venv/installed
 SITE := .venv/site
+ALL := .venv/all
 
 # the environment's own kernel comes before one of the same name in the reader's home
 export JUPYTER_PREFER_ENV_PATH := 1
@@ -20,7 +21,7 @@ export JUPYTER_PREFER_ENV_PATH := 1
 unexport MPLBACKEND
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: help lab course book slides release test execute lint clean FORCE
+.PHONY: help lab course book slides release test test-all execute records lint clean FORCE
 
 help:
 	@echo "make lab      open your own copies of the notebooks in JupyterLab, in my_notebooks/"
@@ -28,7 +29,8 @@ help:
 	@echo "make book     the notebooks as a book of web pages, in build/book/"
 	@echo "make slides   a deck of slides for each notebook, in build/slides/"
 	@echo "make release  book and slides in one archive to publish, in build/"
-	@echo "make test     run all tests, every notebook included"
+	@echo "make test     run the tests, every notebook included; at the end it says what was skipped"
+	@echo "make test-all the same, with what the tests of the book, the slides and grading need"
 	@echo "make execute  run every notebook in place, ready to be committed"
 	@echo "make lint     check the code, in the notebooks too"
 	@echo "make clean    remove .venv, build/ and caches; my_notebooks/ stays"
@@ -52,9 +54,18 @@ release: book slides
 test: $(READY)
 	OMP_NUM_THREADS=1 $(PY) -m pytest -n 2 --dist loadscope $(TEST_FLAGS) tests
 	$(PY) -m pytest -p tests.conftest --nbval-lax --nbval-current-env --nbval-cell-timeout=300 $(TEST_FLAGS) notebooks
+	@echo; cat .pytest_cache/d/not-tested/summary.txt 2>/dev/null || true
+
+# with the Python packages of the book, the slides and grading; npm and Chromium come from the system
+test-all: $(ALL)
+	@$(MAKE) test
 
 execute: $(READY)
 	@$(PY) -m gencourse execute
+
+# as execute, and keeps what each notebook took, in gencourse/timings.json; refused on a machine that is not idle
+records: $(READY)
+	@$(PY) -m gencourse execute --record
 
 lint: $(READY)
 	$(PY) -m ruff check .
@@ -99,3 +110,7 @@ $(READY): pyproject.toml constraints.txt
 $(SITE): pyproject.toml constraints.txt $(READY)
 	$(PY) -m pip install $(PIP_FLAGS) -c constraints.txt -e ".[site]"
 	@touch $(SITE)
+
+$(ALL): pyproject.toml constraints.txt $(READY)
+	$(PY) -m pip install $(PIP_FLAGS) -c constraints.txt -e ".[site,grade]"
+	@touch $(SITE) $(ALL)

@@ -205,8 +205,8 @@ def nodes_for(students, gib):
 
 
 def measured(notebooks):
-    """{notebook: seconds, peak_mib, score} as `make execute` recorded it, in the order of the course."""
-    timings = json.loads((ROOT / "gencourse" / "timings.json").read_text(encoding="utf-8"))
+    """{notebook: seconds, cpu_seconds, peak_mib} as `make records` recorded it, in the order of the course."""
+    timings = json.loads((ROOT / "gencourse" / "timings.json").read_text(encoding="utf-8"))["notebooks"]
     return {notebook.name: timings[notebook.name] for notebook in notebooks if notebook.name in timings}
 
 

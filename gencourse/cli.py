@@ -31,6 +31,10 @@ def main(arguments=None):
         "-p", "--parameter", nargs=2, action="append", default=[], metavar=("NAME", "VALUE"),
         help="override a parameter, such as: -p effort 0.1 (with --to)",
     )
+    execute.add_argument(
+        "--record", action="store_true",
+        help="keep seconds and memory in gencourse/timings.json, on a machine that does nothing else (in place)",
+    )
     execute.set_defaults(run=_execute)
 
     train = commands.add_parser("train", help="make a stored model again; a run that was stopped goes on")
@@ -122,6 +126,7 @@ def _doctor(options):
 
 
 def _execute(options):
+    from gencourse import doctor
     from gencourse import execute as run
 
     notebooks = [run.find(name) for name in options.notebooks] or sorted(run.NOTEBOOKS.glob("*.ipynb"))
@@ -130,18 +135,20 @@ def _execute(options):
                                 "clone of the repository")  # fmt: skip
     parameters = {name: _value(text) for name, text in options.parameter}
     show_progress = os.environ.get("GENCOURSE_PROGRESS") != "0"
+    if options.record:
+        if options.to is not None or any(path.resolve().parent != run.NOTEBOOKS for path in notebooks):
+            raise ValueError("--record is for the notebooks of the course, in place: leave --to out")
+        doctor.check_recordable([path.stem for path in notebooks])
+        rates = doctor.benchmark().rates
     runs = run.execute(notebooks, options.to, parameters, show_progress)
 
     print(run.table(runs))
     failed = [each for each in runs if each.error]
     for each in failed:
         print(f"FAILED {each.notebook.name}, {each.error}", file=sys.stderr)
-    if options.to is None:  # the reference that `gencourse doctor` scales from
-        own = [each for each in runs if each.notebook.resolve().parent == run.NOTEBOOKS]
-        if own:
-            from gencourse import doctor
-
-            doctor.record(own, doctor.benchmark())
+    if options.record:
+        doctor.record(runs, rates)
+        return 1 if any(map(run.over, runs)) else 0
     if len(failed) < len(runs):
         print(f"The executed notebooks are in {options.to or notebooks[0].parent}; open them in JupyterLab.")
     return 1 if failed else 0

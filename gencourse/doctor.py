@@ -1,16 +1,22 @@
 """Is this machine ready for the course, and how long will each notebook take on it?
 
-A benchmark of five seconds, training steps of a small stack of convolutions like PixelCNN's, gives the
-machine a score in steps a second. `timings.json` holds, for each notebook, the seconds it took when the
-committed outputs were made, and the score of that machine; the ratio of the scores carries the seconds over.
+`timings.json` is a record of one machine that did nothing else: the seconds of each notebook, of wall clock and of all
+its threads, and how fast that machine took the steps of three small computations like those of the notebooks. Here the
+same steps are taken, and the three ratios carry the seconds over. They do not agree, since machines differ in what they
+are good at: the least and the largest bound the times that are printed, and `MARGIN` widens them.
+
+What counts is the time of the processor in one thread, not of the clock, so that other programs do not spoil it.
 """
 
+import datetime
 import html
 import json
+import math
 import os
 import platform
 import statistics
 import time
+from contextlib import suppress
 from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
@@ -22,10 +28,13 @@ from torch.nn import functional as F
 
 from gencourse import data
 from gencourse._files import write_whole
+from gencourse.execute import NOTEBOOKS, Load
 from gencourse.train import native_bfloat16
 
 ROOT = Path(__file__).resolve().parents[1]
 TIMINGS = Path(__file__).with_name("timings.json")
+MARGIN = 1.3
+IDLE = 0.15  # cores that other programs may use in the mean while a record is made
 SHOWN = ("torch", "numpy", "matplotlib", "jupyterlab", "ipywidgets", "papermill", "safetensors", "soundfile")
 
 
@@ -40,8 +49,8 @@ class Machine:
     threads: int
     bfloat16: bool
     memory_gib: float
-    score: float  # training steps a second
-    minutes: dict[str, float]  # expected for each notebook, here
+    benchmark: "Benchmark"
+    minutes: dict[str, tuple[float, float]]  # for each notebook, here, if nothing else runs: at least, at most
     problems: tuple[str, ...]
 
     @property
@@ -53,19 +62,24 @@ class Machine:
             ("cores, threads", f"{self.cores}, of which torch uses {self.threads}"),
             ("bfloat16 in hardware", "yes: used in training" if self.bfloat16 else "no: float32 is used"),
             ("memory", f"{self.memory_gib:.0f} GiB"),
-            ("benchmark", f"{self.score:.1f} training steps a second"),
-            *((name, f"about {_duration(minutes)}") for name, minutes in self.minutes.items()),
+            ("steps a second", ", ".join(f"{name} {rate:.0f}" for name, rate in self.benchmark.rates.items())),
+            *((name, _span(*minutes)) for name, minutes in self.minutes.items()),
         ]
         if self.minutes:
-            rows.append(("all notebooks", f"about {_duration(sum(self.minutes.values()))}"))
+            rows.append(("all notebooks", _span(*map(sum, zip(*self.minutes.values())))))
         return rows
 
     @property
     def verdict(self):
-        """One line: ready, or how many things are to be mended."""
-        if not self.problems:
-            return "This machine is ready for the course."
-        return "To be mended: " + "; ".join(self.problems)
+        """Ready, or what is to be mended; and whether other programs keep the machine busy."""
+        mend = "To be mended: " + "; ".join(self.problems)
+        ready = mend if self.problems else "This machine is ready for the course."
+        slower = self.benchmark.slower
+        if slower < 1.3:
+            return ready
+        free = f"{self.benchmark.free:.1f} of {self.cores} core{'s' * (self.cores > 1)}"
+        return (f"{ready} But it is busy with other things: {free} were free during the benchmark. The times above are "
+                f"those of an idle machine; as it is now, expect up to {math.ceil(slower)} times as long.")  # fmt: skip
 
     def __repr__(self):
         width = max(len(name) for name, _ in self.facts)
@@ -82,72 +96,208 @@ def check_machine(seconds=5.0):
 
     Needs no network, and leaves the global random state alone.
     """
-    score = benchmark(seconds)
+    measured = benchmark(seconds)
     return Machine(
         python=platform.python_version(),
         system=f"{platform.system()} {platform.machine()}",
         versions={name: (_installed(name), _pins().get(name, "")) for name in SHOWN},
-        cores=psutil.cpu_count(logical=False) or os.cpu_count() or 1,
+        cores=_cores(),
         threads=torch.get_num_threads(),
         bfloat16=native_bfloat16(),
         memory_gib=psutil.virtual_memory().total / 2**30,
-        score=score,
-        minutes=expected_minutes(score),
+        benchmark=measured,
+        minutes=expected_minutes(measured.rates),
         problems=(*_missing_packages(), *_damaged_data()),
     )
 
 
-def benchmark(seconds=5.0):
-    """Training steps a second, the median over `seconds`: four 3×3 convolutions on 64 images of 28×28.
+@dataclass(frozen=True)
+class Benchmark:
+    """Steps that one thread takes in a second of processor time, of three kinds; and how busy the machine was."""
 
-    In bfloat16 and channels_last where the processor has native bfloat16, as `fit` does. Raises ValueError
-    unless `seconds` is positive.
+    rates: dict[str, float]
+    free: float  # cores that other programs left
+    waited: float  # seconds of the clock for a second of the processor
+
+    @property
+    def slower(self):
+        """How many times as long a notebook takes, which keeps two cores busy, than on the same machine when idle."""
+        return max(self.waited, min(2, _cores()) / max(self.free, 0.01), 1.0)
+
+
+def benchmark(seconds=5.0):
+    """Takes steps of three kinds, each for a third of the `seconds`; returns a `Benchmark`.
+
+    Convolutions: training steps of four 3×3 convolutions on 64 images of 28×28, in bfloat16 and channels_last where the
+    processor has native bfloat16, as `fit` does. Small networks: training steps of three layers on 128 points, where
+    Python takes as long as arithmetic. Linear algebra: an E-step of ten Gaussians in 50 dimensions, in float64.
+    Whatever the defaults of torch are, and whether gradients are on. Raises ValueError unless `seconds` is positive.
     """
     if not seconds > 0:
         raise ValueError(f"seconds is {seconds!r}; a positive number is expected")
-    generator = torch.Generator().manual_seed(0)
-    memory_format = torch.channels_last if native_bfloat16() else torch.contiguous_format
-    x = torch.randn(64, 32, 28, 28, generator=generator)  # (B, C, H, W)
-    x = x.contiguous(memory_format=memory_format)
-    weights = [torch.randn(32, 32, 3, 3, generator=generator).mul_(0.05).requires_grad_() for _ in range(4)]
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        with torch.inference_mode(False), torch.enable_grad(), Load() as load:
+            start = time.perf_counter(), time.thread_time()
+            rates = {name: _rate(step, seconds / len(_STEPS)) for name, step in _steps().items()}
+            clock, processor = time.perf_counter() - start[0], time.thread_time() - start[1]
+    finally:
+        torch.set_num_threads(threads)
+    return Benchmark(rates, max(0.0, _cores() - load.others), clock / processor)
 
-    def step():
-        with torch.autocast("cpu", torch.bfloat16, enabled=native_bfloat16()):
-            h = x
-            for weight in weights:
-                h = h + F.conv2d(F.relu(h), weight, padding=1)
-            torch.autograd.grad(h.float().square().mean(), weights)
 
+def _rate(step, seconds):
+    """The median over `seconds` of the clock."""
     step()  # the first one chooses kernels and allocates memory
     took, end = [], time.perf_counter() + seconds
     while not took or time.perf_counter() < end:
-        start = time.perf_counter()
+        start = time.thread_time()
         step()
-        took.append(time.perf_counter() - start)
-    return 1 / statistics.median(took)
+        took.append(time.thread_time() - start)
+    return 1 / max(statistics.median(took), 1e-9)
 
 
-def expected_minutes(score):
-    """Minutes that each notebook will take on a machine with this `score`; empty before the first record."""
-    return {name: row["seconds"] / 60 * row["score"] / score for name, row in sorted(_timings().items())}
+def _steps():
+    """{name: a function that takes one step}."""
+    generator = torch.Generator().manual_seed(0)
+
+    def normal(*shape, dtype=torch.float32):
+        return torch.randn(*shape, generator=generator, dtype=dtype, device="cpu")
+
+    bfloat16 = native_bfloat16()
+    images = normal(64, 32, 28, 28)  # (B, C, H, W)
+    images = images.contiguous(memory_format=torch.channels_last if bfloat16 else torch.contiguous_format)
+    filters = [normal(32, 32, 3, 3).mul_(0.05).requires_grad_() for _ in range(4)]
+    points = normal(128, 2)  # (B, D)
+    layers = [normal(*shape).mul_(0.1).requires_grad_() for shape in ((2, 64), (64, 64), (64, 1))]
+    x, means = normal(2000, 50, dtype=torch.float64), normal(10, 50, dtype=torch.float64)  # (N, D), (K, D)
+    covariances = torch.eye(50, dtype=torch.float64, device="cpu").expand(10, 50, 50)  # (K, D, D)
+
+    def convolutions():
+        with torch.autocast("cpu", torch.bfloat16, enabled=bfloat16):
+            h = images
+            for weight in filters:
+                h = h + F.conv2d(F.relu(h), weight, padding=1)
+            torch.autograd.grad(h.float().square().mean(), filters)
+
+    def small_networks():
+        h = points
+        for weight in layers:
+            h = torch.tanh(h @ weight)
+        torch.autograd.grad(h.square().mean(), layers)
+
+    def linear_algebra():
+        away = torch.linalg.solve_triangular(torch.linalg.cholesky(covariances), (x - means[:, None]).mT, upper=False)
+        shares = torch.softmax(-0.5 * away.square().sum(1), 0)  # (K, N)
+        torch.einsum("kn,nd,ne->kde", shares, x, x)
+
+    return dict(zip(_STEPS, (convolutions, small_networks, linear_algebra)))
 
 
-def record(runs, score):
-    """Keep seconds and peak memory of the `runs` that succeeded, with this machine's `score`."""
-    timings = _timings()
+_STEPS = ("convolutions", "small networks", "linear algebra")
+
+
+def expected_minutes(rates):
+    """{notebook: (at least, at most)} minutes where one thread has these `rates`; empty before the first record.
+
+    On one core that is the time of all threads of the record; on more than two it is that of two.
+    """
+    stored = _timings()
+    then = stored["machine"].get("rates")
+    if not then:
+        return {}
+    ratios = [then[name] / rates[name] for name in then]
+    clock = "seconds" if _cores() > 1 else "cpu_seconds"
+    rows = sorted(stored["notebooks"].items())
+    return {
+        name: (row[clock] / 60 * min(ratios) / MARGIN, row[clock] / 60 * max(ratios) * MARGIN) for name, row in rows
+    }
+
+
+def this_machine():
+    """What tells this machine from another one in the record."""
+    return {"processor": _processor(), "cores": _cores(), "bfloat16": native_bfloat16()}
+
+
+def check_recordable(names, seconds=2.0):
+    """Raise ValueError unless the notebooks of these `names` may be recorded now, and here.
+
+    Other programs must leave the machine alone, and a record is of one machine: on another one than the stored record
+    is of, all notebooks of the course have to be recorded together.
+    """
+    stored = {key: _timings()["machine"].get(key) for key in this_machine()}
+    missing = sorted({path.stem for path in NOTEBOOKS.glob("*.ipynb")} - set(names))
+    if stored != this_machine() and missing:
+        raise ValueError(
+            f"the record is of {_words(stored)}, and this is {_words(this_machine())}: record all notebooks together, "
+            f"also {', '.join(missing)}"
+        )
+    with Load() as load:
+        time.sleep(seconds)
+    _check_idle({"now": load.others})
+
+
+def record(runs, rates):
+    """Keep the `runs`, which all succeeded on this machine and alone, with its `rates`; others are kept as they are.
+
+    Raises ValueError where a notebook failed, and where other programs were busy during a run.
+    """
+    failed = [run.notebook.stem for run in runs if run.error]
+    if failed:
+        raise ValueError(f"nothing is recorded, since {', '.join(failed)} failed")
+    _check_idle({f"during {run.notebook.stem}": run.others for run in runs})
+    stored, here = _timings(), this_machine()
+    same = all(stored["machine"].get(key) == value for key, value in here.items())
+    notebooks = stored["notebooks"] if same else {}
     for run in runs:
-        if run.error is None:
-            timings[run.notebook.stem] = {
-                "seconds": round(run.seconds, 1),
-                "peak_mib": round(run.peak_mib),
-                "score": round(score, 2),
-            }
+        notebooks[run.notebook.stem] = {
+            "seconds": round(run.seconds, 1),
+            "cpu_seconds": round(run.cpu_seconds, 1),
+            "peak_mib": round(run.peak_mib),
+        }
+    today = datetime.date.today().isoformat()
+    rates = {name: float(f"{rate:.3g}") for name, rate in rates.items()}
+    machine = {**here, "torch": torch.__version__, "date": today, "idle": True, "rates": rates}
+    text = json.dumps({"machine": machine, "notebooks": notebooks}, indent=2, sort_keys=True)
     with write_whole(TIMINGS) as part:
-        part.write_text(json.dumps(timings, indent=2, sort_keys=True) + "\n", encoding="utf-8")
+        part.write_text(text + "\n", encoding="utf-8")
+
+
+def _check_idle(others):
+    busy = [f"{cores:.1f} {when}" for when, cores in others.items() if cores > IDLE]
+    if busy:
+        raise ValueError(
+            f"nothing is recorded: a record is of an idle machine, and other programs used {', '.join(busy)} of "
+            f"{_cores()} cores"
+        )
+
+
+def _words(machine):
+    if not machine["processor"]:
+        return "no machine"
+    return f"{machine['processor']}, {machine['cores']} cores, {'with' if machine['bfloat16'] else 'no'} bfloat16"
+
+
+def _cores():
+    """Physical cores that this process may use."""
+    allowed = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return min(psutil.cpu_count(logical=False) or allowed, allowed)
+
+
+def _processor():
+    """Its name, as the system tells it."""
+    with suppress(OSError):
+        for line in Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines():
+            if line.startswith("model name"):
+                return line.split(":", 1)[1].strip()
+    return platform.processor() or platform.machine()
 
 
 def _timings():
-    return json.loads(TIMINGS.read_text(encoding="utf-8")) if TIMINGS.exists() else {}
+    if not TIMINGS.exists():
+        return {"machine": {}, "notebooks": {}}
+    return json.loads(TIMINGS.read_text(encoding="utf-8"))
 
 
 def _pins():
@@ -195,5 +345,12 @@ def _version(installed, pinned):
     return installed if same else f"{installed} (the course was last executed with {pinned})"
 
 
-def _duration(minutes):
-    return f"{minutes:.1f} minutes" if minutes >= 1 else f"{60 * minutes:.0f} seconds"
+def _span(low, high):
+    """Minutes from `low` to `high` in words, rounded outwards."""
+    if high < 1:
+        low, high, unit = max(1, int(6 * low)) * 10, math.ceil(6 * high) * 10, "seconds"
+    else:
+        low, high, unit = int(low), math.ceil(high), "minutes"
+    if low == 0:
+        return f"up to {high} {unit}"
+    return f"{low} to {high} {unit}" if low < high else f"about {low} {unit}"

@@ -1,16 +1,19 @@
 """Running notebooks: each in a fresh kernel, measured, and written clean enough to be committed.
 
-A notebook is written whole or not at all: what papermill holds in memory goes to disk only when the last cell
-has run, and whether it has is told by papermill's exception, never by the notebook it leaves behind.
+A notebook is written whole or not at all: what papermill holds in memory goes to disk only when every cell has
+run. papermill's word is not enough for that: after sys.exit(0) it returns as if all were well, and after a timeout it
+gives cells that never ran the status "completed". The counts that the kernel gave to the cells tell.
 """
 
 import os
+import tempfile
 import threading
 import time
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+import matplotlib
 import psutil
 import zmq
 from ipykernel.kernelspec import get_kernel_dict
@@ -22,7 +25,9 @@ from gencourse.notebook import KERNELSPEC, clean, read, write
 
 NOTEBOOKS = Path(__file__).resolve().parents[1] / "notebooks"
 QUIET = {"GENCOURSE_PROGRESS": "0", "GENCOURSE_PASSED": "0"}  # no progress bars; nothing is noted as passed
-SECONDS = 150  # of compute a notebook, on 2 cores at effort 1
+# a backend for scripts hides the figures, a start-up file changes what cells print, -O takes the claims' asserts away
+UNSET = ("MPLBACKEND", "PYTHONSTARTUP", "PYTHONOPTIMIZE", "PYTHONWARNINGS")
+SECONDS = 100  # of compute a notebook at effort 1, on the machine of the record, `timings.json`
 PEAK_MIB = 3072
 
 
@@ -32,12 +37,17 @@ class NotebookError(RuntimeError):
 
 @dataclass(frozen=True)
 class Run:
-    """One execution: seconds, peak memory in MiB of the kernel with its children, and what went wrong."""
+    """One execution: seconds, peak memory in MiB of the kernel with its children, and what went wrong.
+
+    `cpu_seconds` are those of all its threads; `others` is how many cores other programs used meanwhile, in the mean.
+    """
 
     notebook: Path
     seconds: float
     peak_mib: float
     error: str | None = None
+    cpu_seconds: float = 0.0
+    others: float = 0.0
 
 
 class Kernel(AsyncKernelManager):
@@ -53,6 +63,21 @@ class Kernel(AsyncKernelManager):
         await super().start_kernel(**options)
 
 
+def kernel_environment(ipython_folder, environment=None):
+    """The environment variables of a kernel whose outputs do not depend on the reader's own settings.
+
+    This process's variables, without those of `UNSET`, with matplotlib's own defaults and UTF-8, with IPython's profile
+    in `ipython_folder`, an empty one, and with `environment`.
+    """
+    inherited = {name: value for name, value in os.environ.items() if name not in UNSET}
+    own = {
+        "IPYTHONDIR": str(ipython_folder),
+        "MATPLOTLIBRC": os.path.join(matplotlib.get_data_path(), "matplotlibrc"),
+        "PYTHONUTF8": "1",
+    }
+    return {**inherited, **own, **(environment or {})}
+
+
 def execute(notebooks, to=None, parameters=None, show_progress=True, environment=None):
     """Run each notebook in a fresh kernel; returns one `Run` for each, in order.
 
@@ -61,10 +86,13 @@ def execute(notebooks, to=None, parameters=None, show_progress=True, environment
     `parameters`; `environment` is added to the kernel's environment variables.
 
     Raises FileNotFoundError for a notebook that is not there, and ValueError for an unknown parameter, for
-    parameters in place, and for two notebooks of one name. Nothing has been run then.
+    parameters in place, for two notebooks of one name, and for a folder in which nothing can be written. Nothing has
+    been run then.
     """
     paths = [Path(path) for path in notebooks]
     _check(paths, to, parameters)
+    for folder in {path.parent for path in paths} if to is None else [Path(to)]:
+        _check_writable(folder)
     runs = []
     for number, path in enumerate(paths, start=1):
         notebook = read(path)
@@ -79,7 +107,7 @@ def execute(notebooks, to=None, parameters=None, show_progress=True, environment
             error = str(failure)
             if to is not None:
                 target.unlink(missing_ok=True)
-        runs.append(Run(path, watch.seconds, watch.peak_mib, error))
+        runs.append(Run(path, watch.seconds, watch.peak_mib, error, watch.cpu_seconds, watch.others))
     return runs
 
 
@@ -88,16 +116,22 @@ def run(notebook, folder, parameters=None, environment=None, progress_bar=False,
 
     Returns the notebook with its outputs. The kernel is this very Python, whatever kernels are registered
     elsewhere on the machine.
-    Raises NotebookError where a cell raises or the kernel dies.
+    Raises NotebookError where a cell raises, ends the run or never runs, and where the kernel dies.
     """
     import papermill  # a second to import, which `gencourse doctor` need not wait for
     from nbclient.exceptions import CellExecutionError, DeadKernelError
 
     watch = watch or _Watch()
     at = {"id": "?"}
+
+    def refuse_exit(cell, cell_index, execute_reply):
+        # the kernel dies some time after the cell: later cells may still run
+        if any(each.get("source") == "ask_exit" for each in execute_reply["content"].get("payload", [])):
+            raise NotebookError(f"cell {cell.id}: exit() or quit(), which shuts the kernel down")
+
     try:
-        with watch:
-            return papermill.execute_notebook(
+        with watch, tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as ipython:
+            done = papermill.execute_notebook(
                 notebook,
                 None,
                 parameters=parameters,
@@ -105,8 +139,11 @@ def run(notebook, folder, parameters=None, environment=None, progress_bar=False,
                 language="python",
                 progress_bar=progress_bar,
                 cwd=str(folder),
-                kernel_manager_class=_kernel_class({**QUIET, **(environment or {})}, watch),
+                kernel_manager_class=_kernel_class(
+                    kernel_environment(ipython, {**QUIET, **(environment or {})}), watch
+                ),
                 on_cell_start=lambda cell, cell_index: at.update(id=cell.id),
+                on_cell_executed=refuse_exit,
             )
     except papermill.PapermillExecutionError as error:
         message = f"{error.ename}: {error.evalue}".strip().splitlines()[0]
@@ -115,6 +152,8 @@ def run(notebook, folder, parameters=None, environment=None, progress_bar=False,
         raise NotebookError(f"cell {at['id']}: the kernel died (out of memory?)") from error
     except CellExecutionError as error:
         raise NotebookError(f"cell {at['id']}: {str(error).splitlines()[0]}") from error
+    _check_whole(done)
+    return done
 
 
 def find(name):
@@ -140,11 +179,16 @@ def table(runs):
     width = max([len("notebook"), *(len(run.notebook.stem) for run in runs)])
     lines = [f"{'notebook':<{width}}  seconds  (limit)  peak MiB  (limit)"]
     for run in runs:
-        over = " over the limit" if run.seconds > SECONDS or run.peak_mib > PEAK_MIB else ""
         took = f"{run.seconds:7.1f}  {SECONDS:>7}  {run.peak_mib:8.0f}  {PEAK_MIB:>7}"
-        lines.append(f"{run.notebook.stem:<{width}}  {took}{over}{'  FAILED' if run.error else ''}")
+        words = f"{' over the limit' if over(run) else ''}{'  FAILED' if run.error else ''}"
+        lines.append(f"{run.notebook.stem:<{width}}  {took}{words}")
     lines.append(f"{'together':<{width}}  {sum(run.seconds for run in runs):7.1f}")
     return "\n".join(lines)
+
+
+def over(run):
+    """Does the run exceed a limit of the course? Its seconds mean something on the machine of the record only."""
+    return run.seconds > SECONDS or run.peak_mib > PEAK_MIB
 
 
 def _check(paths, to, parameters):
@@ -167,41 +211,98 @@ def _check(paths, to, parameters):
             raise WrongValue(f"{path.name} has no parameter {names}; it has {', '.join(known) or 'none'}")
 
 
+def _check_whole(notebook):
+    """Raise NotebookError unless one kernel has run every code cell to its end, in order."""
+    cells = [cell for cell in notebook.cells if cell.cell_type == "code" and cell.source.strip()]
+    for number, cell in enumerate(cells, start=1):
+        if any(output.get("ename") == "SystemExit" for output in cell.outputs):
+            raise NotebookError(f"cell {cell.id}: SystemExit, and none of the {len(cells) - number} cells below it ran")
+        if cell.execution_count is None:
+            raise NotebookError(f"cell {cell.id}: it was never run")
+        if cell.execution_count != number:
+            raise NotebookError(
+                f"cell {cell.id}: the kernel counts it as run {cell.execution_count}, and it is code cell {number}; "
+                "was the kernel started again?"
+            )
+
+
+def _check_writable(folder):
+    existing = next(each for each in (folder, *folder.absolute().parents) if each.exists())
+    try:
+        with tempfile.TemporaryFile(dir=existing):
+            pass
+    except OSError as error:
+        raise WrongValue(
+            f"nothing can be written in {str(folder)!r} ({error.strerror}); name another folder with --to"
+        ) from None
+
+
 def _kernel_class(environment, watch):
     class Watched(Kernel):
         async def start_kernel(self, **options):
-            # a backend chosen for scripts would hide the figures
-            inherited = {name: value for name, value in os.environ.items() if name != "MPLBACKEND"}
-            await super().start_kernel(env={**inherited, **environment}, **options)
+            await super().start_kernel(env=environment, **options)
             watch.process = psutil.Process(self.provisioner.pid)
 
     return Watched
 
 
-class _Watch:
-    """Measures, as a context: `seconds`, and the peak in MiB of what `process` and its children hold."""
+class Load:
+    """Measures, as a context: `seconds`, and how many cores `others` used in the mean.
 
-    def __init__(self, interval=0.1):
-        self.interval, self.process, self.seconds, self.peak_mib = interval, None, 0.0, 0.0
+    Others are all programs but this process and, if there is one, `process` with its children, of which `cpu_seconds`
+    is the time of all threads. Where the system tells what a hypervisor took away, that counts as others' too.
+    """
+
+    def __init__(self):
+        self.process, self.seconds, self.cpu_seconds, self.others = None, 0.0, 0.0, 0.0
 
     def __enter__(self):
-        self._start, self._stop = time.perf_counter(), threading.Event()
-        self._thread = threading.Thread(target=self._poll, daemon=True)
-        self._thread.start()
+        self._start, self._busy, self._own = time.perf_counter(), _busy_seconds(), time.process_time()
         return self
 
     def __exit__(self, *_):
+        self.seconds = time.perf_counter() - self._start
+        mine = self.cpu_seconds + time.process_time() - self._own
+        self.others = max(0.0, _busy_seconds() - self._busy - mine) / self.seconds
+
+
+def _busy_seconds():
+    """Seconds, since the machine was started, in which the cores that this process may use were not idle, together."""
+    cores = psutil.cpu_times(percpu=True)
+    if hasattr(os, "sched_getaffinity"):
+        cores = [times for number, times in enumerate(cores) if number in os.sched_getaffinity(0)]
+    idle = ("idle", "iowait", "guest", "guest_nice")  # guests' time is in user and nice already
+    return sum(value for times in cores for name, value in times._asdict().items() if name not in idle)
+
+
+class _Watch(Load):
+    """Measures the peak in MiB of what `process` and its children hold, too."""
+
+    def __init__(self, interval=0.1):
+        super().__init__()
+        self.interval, self.peak_mib = interval, 0.0
+
+    def __enter__(self):
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._poll, daemon=True)
+        self._thread.start()
+        return super().__enter__()
+
+    def __exit__(self, *error):
         self._stop.set()
         self._thread.join()
-        self.seconds = time.perf_counter() - self._start
+        super().__exit__(*error)
 
     def _poll(self):
         while not self._stop.wait(self.interval):
             if self.process is None:
                 continue
-            resident = 0
+            resident, seconds = 0, 0.0
             with suppress(psutil.Error):
                 for process in (self.process, *self.process.children(recursive=True)):
                     with suppress(psutil.Error):
                         resident += process.memory_info().rss
+                        seconds += sum(process.cpu_times()[:2])
+                seconds += sum(self.process.cpu_times()[2:4])  # of children that have ended
             self.peak_mib = max(self.peak_mib, resident / 2**20)
+            self.cpu_seconds = max(self.cpu_seconds, seconds)

@@ -1,15 +1,24 @@
-"""What all tests share: no network, no progress bars, no waiting for a kernel that is not coming back."""
+"""What all tests share: no network, no progress bars, and a word on every test and every cell that was not run.
+
+nbval expects every cell below one that outlasted its limit to fail, and lets that cell itself pass if it went on after
+the interrupt, as training loops do. Here a cell of a notebook runs to its end in time, or it has failed.
+"""
 
 import importlib.util
 import os
 import signal
+import tempfile
+from collections import defaultdict
 from pathlib import Path
 
 import matplotlib
 import pytest
 import torch
 
+from gencourse.execute import UNSET, kernel_environment
+
 OFFLINE = str(Path(__file__).parent / "offline")
+IPYTHON = tempfile.TemporaryDirectory(prefix="ipython-", ignore_cleanup_errors=True)  # of nbval's kernels
 
 # every kernel and every child that a test starts, nbval's too, and this process itself
 os.environ["GENCOURSE_OFFLINE"] = "1"
@@ -21,13 +30,80 @@ _spec.loader.exec_module(importlib.util.module_from_spec(_spec))
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # as in a shell's background job; tests interrupt, and are obeyed
     signal.signal(signal.SIGINT, signal.default_int_handler)
 torch.set_num_threads(1)  # of the tests themselves, which compute on small things only
+matplotlib.rcdefaults()  # whatever the reader's own matplotlibrc says
 matplotlib.use("agg")  # here only: a kernel that inherited it would show no figures
 
 
+def pytest_unconfigure():
+    IPYTHON.cleanup()
+
+
+def is_cell(item):
+    """Is it a cell of a notebook, which nbval runs?"""
+    return hasattr(item, "output_timeout")
+
+
 def pytest_collection_modifyitems(items):
-    for item in items:
-        if hasattr(item, "output_timeout"):  # nbval's; its own 5 s are short on a busy machine
-            item.output_timeout = 60
+    cells = [item for item in items if is_cell(item)]
+    for item in cells:
+        item.output_timeout = 60  # nbval's own 5 s are short on a busy machine
+    if cells:
+        for name in UNSET:
+            os.environ.pop(name, None)
+        os.environ.update(kernel_environment(IPYTHON.name))
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_setup(item):
+    if is_cell(item):
+        item.parent.timed_out = False  # or nbval marks this cell as expected to fail
+
+
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_runtest_makereport(item, call):
+    report = yield
+    if not is_cell(item) or report.failed:
+        return report
+    cell = f"{item.path.name}, cell {item.cell.get('id', item.cell_num)}"
+    if item.parent.timed_out:
+        limit = item.config.option.nbval_cell_timeout
+        fail(report, f"{cell}: it outlasted its limit of {limit:g} s, and went on after the interrupt")
+    elif report.skipped or hasattr(report, "wasxfail"):
+        fail(report, f"{cell}: it was not tested: {getattr(report, 'wasxfail', '') or report.longrepr[-1]}")
+    return report
+
+
+def fail(report, message):
+    """Turn a report into a failure that says so."""
+    report.outcome, report.longrepr = "failed", message
+    vars(report).pop("wasxfail", None)
+
+
+def pytest_terminal_summary(terminalreporter, config):
+    """What was skipped, and which command tests all; kept for the end of `make test`, where notebooks come after."""
+    reports = [report for reports in terminalreporter.stats.values() for report in reports]
+    nodes = {report.nodeid for report in reports if getattr(report, "when", None)}
+    if not nodes or config.option.nbval_lax or config.option.nbval:
+        return
+    text = not_tested(terminalreporter.stats.get("skipped", []), len(nodes))
+    terminalreporter.write_sep("=", "not tested")
+    terminalreporter.write_line(text)
+    if hasattr(config, "cache"):
+        (config.cache.mkdir("not-tested") / "summary.txt").write_text(text + "\n", encoding="utf-8")
+
+
+def not_tested(skipped, total):
+    """A text on the skipped reports of a run of `total` tests: the reasons, each with its tests."""
+    if not skipped:
+        return f"None of the {total:,} tests was skipped."
+    reasons = defaultdict(list)
+    for report in skipped:
+        reasons[report.longrepr[-1].removeprefix("Skipped: ")].append(report.nodeid.split("::")[0].split("/")[-1])
+    lines = [f"{len(skipped):,} of {total:,} tests were skipped:"]
+    for reason, files in sorted(reasons.items(), key=lambda item: -len(item[1])):
+        lines += [f"  {len(files):4} in {', '.join(sorted(set(files)))}", f"       {reason}"]
+    lines.append("`make test-all` installs the Python packages that are missing, and tests what they allow.")
+    return "\n".join(lines)
 
 
 @pytest.fixture(scope="module")

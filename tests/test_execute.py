@@ -1,5 +1,6 @@
 """Laws of running and cleaning notebooks, on toys."""
 
+import errno
 import os
 import sys
 
@@ -8,8 +9,9 @@ import pytest
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 from toys import outputs, toy
 
+from gencourse import execute as execution
 from gencourse import notebook as notebooks
-from gencourse.execute import execute, table
+from gencourse.execute import NotebookError, _check_whole, execute, table
 from gencourse.notebook import clean, is_readable, with_solutions
 
 SUM = "total = sum(range(11))\nprint(total)"
@@ -150,3 +152,94 @@ def test_the_network_is_cut_and_the_loopback_is_not(tmp_path):
     assert outputs(path).count("the network is cut") == 3 and "loopback" in outputs(path)
     with pytest.raises(OSError, match="the network is cut"):
         exec(away.splitlines()[0] + "\nsocket.create_connection(('192.0.2.1', 80), timeout=5)", {})
+
+
+
+@pytest.mark.parametrize("sources", [["import sys\nsys.exit(0)", SUM], ["raise SystemExit"], ["exit(0)", SUM]])
+def test_a_cell_that_ends_the_run_is_an_error(tmp_path, sources):
+    path = toy(tmp_path / "toy.ipynb", *sources)
+    before = path.read_bytes()
+    (run,) = execute([path], show_progress=False)
+    assert nbformat.read(path, as_version=4).cells[2].id in run.error and "xit" in run.error
+    assert path.read_bytes() == before
+
+
+def test_a_cell_that_is_never_run_is_an_error(tmp_path):
+    skipped = toy(tmp_path / "toy.ipynb", SUM, tags=["skip-execution"])
+    (run,) = execute([skipped], show_progress=False)
+    assert "never run" in run.error and nbformat.read(skipped, as_version=4).cells[2].id in run.error
+
+
+def test_counts_tell_what_ran_whatever_papermill_says():
+    """As papermill leaves a notebook after a timeout, and after the kernel was started again."""
+    completed = {"papermill": {"status": "completed"}}
+    cells = [new_code_cell("1", execution_count=count, metadata=completed) for count in (1, 2, 3)]
+    cells.insert(1, new_code_cell(" \n"))  # an empty cell has no count
+    notebook = new_notebook(cells=cells)
+    _check_whole(notebook)
+    notebook.cells[3].execution_count = 1
+    with pytest.raises(NotebookError, match=f"cell {cells[3].id}: .* run 1, and it is code cell 3"):
+        _check_whole(notebook)
+    notebook.cells[2].execution_count = notebook.cells[3].execution_count = None
+    with pytest.raises(NotebookError, match=f"cell {cells[2].id}: it was never run"):
+        _check_whole(notebook)
+
+
+@pytest.mark.parametrize("to", [None, "out", "out/below"])
+def test_a_folder_in_which_nothing_can_be_written_is_found_before_anything_runs(tmp_path, monkeypatch, to):
+    def refused(dir):  # as on a read-only disk; root may write into every folder
+        raise OSError(errno.EROFS, "Read-only file system")
+
+    path = toy(tmp_path / "toy.ipynb", SUM)
+    monkeypatch.setattr(execution.tempfile, "TemporaryFile", refused)
+    monkeypatch.setattr(execution, "run", lambda *_: pytest.fail("it was run"))
+    with pytest.raises(ValueError, match=r"nothing can be written in .*\(Read-only file system\); .*--to"):
+        execute([path], to and tmp_path / to, show_progress=False)
+
+
+@pytest.fixture
+def habits(tmp_path, monkeypatch):
+    """A reader's home and environment with everything that could change what a kernel prints and draws."""
+    home = tmp_path / "home"
+    startup = home / ".ipython" / "profile_default" / "startup" / "mine.py"
+    script = home / "pythonstartup.py"
+    style = home / "matplotlibrc"
+    spec = home / "jupyter" / "kernels" / "python3" / "kernel.json"
+    for file, text in [
+        (startup, "import numpy\nnumpy.set_printoptions(precision=2)\nmine = 1"),
+        (script, "own = 1"),
+        (style, "figure.facecolor: black\nimage.origin: lower"),
+        (spec, '{"argv": ["false", "{connection_file}"], "display_name": "Mine", "language": "python"}'),
+    ]:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(text, encoding="utf-8")
+    variables = dict(
+        HOME=home, IPYTHONDIR=startup.parents[2], PYTHONSTARTUP=script, MATPLOTLIBRC=style,
+        JUPYTER_DATA_DIR=home / "jupyter", MPLBACKEND="svg", LC_ALL="C", PYTHONUTF8="0", PYTHONOPTIMIZE="1",
+        PYTHONWARNINGS="error",
+    )  # fmt: skip
+    for name, value in variables.items():
+        monkeypatch.setenv(name, str(value))
+    return tmp_path
+
+
+HABITS = [
+    "'mine' in globals(), 'own' in globals()",
+    "import numpy\nnumpy.array([1 / 3])",
+    "import matplotlib\nmatplotlib.rcParams['figure.facecolor'], matplotlib.rcParams['image.origin']",
+    "import matplotlib.pyplot as plt\nplt.plot([1, 2])\nplt.show()",
+    "with open('letters.txt', 'w') as file:\n    print(file.write('µ ✓'))\nopen('letters.txt').read()",
+    "try:\n    assert False\nexcept AssertionError:\n    print('asserted')",
+    "import warnings\nwith warnings.catch_warnings(record=True):\n    warnings.warn('only a warning')",
+]
+
+
+def test_a_readers_own_settings_change_nothing(habits):
+    path = toy(habits / "toy.ipynb", *HABITS)
+    (run,) = execute([path], show_progress=False)
+    assert run.error is None
+    cells = nbformat.read(path, as_version=4).cells[2:]
+    shown = [output.get("data", output) for cell in cells for output in cell.outputs]
+    texts = [data.get("text/plain", data.get("text", "")) for data in shown]
+    assert texts[0] == "(False, False)" and texts[1] == "array([0.33333333])" and texts[2] == "('white', 'upper')"
+    assert "image/png" in shown[3] and texts[4:7] == ["3\n", "'µ ✓'", "asserted\n"]

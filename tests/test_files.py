@@ -27,7 +27,7 @@ def cells(path, n):
 
 def timings(path, n):
     doctor.TIMINGS = path
-    doctor.record([Run(Path(f"{n}.ipynb"), 1.0, 1.0)], 1.0)
+    doctor.record([Run(Path(f"{n}.ipynb"), 1.0, 1.0)], {})
 
 
 # who writes, and what fills the file for it
