@@ -11,6 +11,7 @@ import functools
 import json
 import math
 import signal
+import sys
 import tempfile
 import threading
 import time
@@ -29,6 +30,7 @@ PRECISIONS = ("auto", "float32", "bfloat16")
 ANNEAL = ("none", "cosine", "exponential")
 KEEP = ("last", "lowest", "highest")
 KEEP_SECONDS = 120  # between two writings of a run's state, at most
+AGAIN_SECONDS = 10  # who stops two trainings in a row within this time means all that is to come
 
 
 @dataclass
@@ -41,6 +43,7 @@ class History:
         seconds: wall-clock time spent in training steps, over all resumptions.
         precision: "float32" or "bfloat16".
         interrupted: True if steps are left to do; give the History back as `resume` to do them.
+        stopped: then a sentence that says so, "PixelCNN was stopped after step 120 of 600", else None.
     """
 
     loss: list[float] = field(default_factory=list, repr=False)
@@ -48,6 +51,7 @@ class History:
     seconds: float = 0.0
     precision: str = "float32"
     interrupted: bool = False
+    stopped: str | None = None
     state: dict | None = field(default=None, repr=False)
 
     def smooth(self, window: int = 50) -> list[float]:
@@ -67,6 +71,7 @@ class GANHistory:
         measured: (step, value) pairs of `measure`, if one was given; a value is a number or a dict of numbers.
         seconds: wall-clock time spent in training steps, over all resumptions.
         interrupted: True if steps are left to do; give the GANHistory back as `resume` to do them.
+        stopped: then a sentence that says so, "digits was stopped after step 120 of 600", else None.
     """
 
     loss_d: list[float] = field(default_factory=list, repr=False)
@@ -77,6 +82,7 @@ class GANHistory:
     measured: list[tuple[int, float | dict[str, float]]] = field(default_factory=list, repr=False)
     seconds: float = 0.0
     interrupted: bool = False
+    stopped: str | None = None
     state: dict | None = field(default=None, repr=False)
 
     def smooth(self, of: str = "loss_g", window: int = 50) -> list[float]:
@@ -139,11 +145,14 @@ def fit(
 
     Returns:
         the History. Interrupting the kernel (Ctrl-C) ends the loop after the current step and returns it as well; a
-        second Ctrl-C gives up the step or the measurement that is running, to be made again on resuming.
+        second Ctrl-C gives up the step or the measurement that is running, to be made again on resuming. Code that
+        comes after goes on, such as a loop with its next training: to end that too, interrupt the next training within
+        ten seconds.
 
     Raises:
         TypeError, ValueError: an argument that makes no sense, or a run to be resumed with other settings.
         FloatingPointError: the loss or its gradient is not finite; model and checkpoint stay as before that step.
+        KeyboardInterrupt: Ctrl-C, less than ten seconds after it had stopped the training before this one.
     """
     _check_model(model)
     _check_data(x, condition, batch_size)
@@ -250,6 +259,7 @@ def fit_gan(
     Raises:
         TypeError, ValueError: an argument that makes no sense, a run to be resumed with other settings.
         FloatingPointError: a sample, a loss or a gradient is not finite; gan and checkpoint stay as before that step.
+        KeyboardInterrupt: as in `fit`.
     """
     _check_gan(gan)
     _check_data(x, condition, batch_size)
@@ -463,6 +473,7 @@ class _Run:
         self.settings["keep"] = keep
         self.best = None  # the weights that measured best so far, all that `state_dict` names
         self.device = next(model.parameters()).device
+        self.resumed = False
         self.step, self.seed = 0, int(torch.randint(2**31, (), generator=generator, device=generator.device))
 
     def begin_or_go_on(self, checkpoint, checkpoint_every, resume) -> None:
@@ -471,6 +482,7 @@ class _Run:
         state = resume.state if resume is not None else read_state(checkpoint)
         if state is not None:
             self.restore(state)
+            self.resumed = True
 
     def due(self) -> bool:
         """Whether a measurement belongs to this step and is not made yet."""
@@ -504,6 +516,7 @@ class _Run:
             take_step: called next; it cannot be interrupted.
         """
         history, generator = self.history, self.generator
+        last, _Interrupts.last = _Interrupts.last, -math.inf
         bar = progress(total=self.steps, desc=self.name, unit="step", initial=self.step)
         began = written = time.monotonic()
         end = math.inf if minutes is None else began + 60 * minutes
@@ -525,6 +538,7 @@ class _Run:
                         generator.set_state(before)  # nothing was done: the same numbers will be drawn again
                         if not isinstance(error, KeyboardInterrupt):
                             raise
+                        interrupts.asked = True
                         break
                     finally:
                         interrupts.shielded = True
@@ -543,7 +557,7 @@ class _Run:
                         if self.checkpoint is not None and (self.step < self.steps or self.due()):
                             write_state(self.checkpoint, self.present())
                             written = time.monotonic()
-                history.interrupted = self.step < self.steps or self.due()
+                by_hand, history.interrupted = interrupts.asked, self.step < self.steps or self.due()
                 if history.interrupted:
                     history.state = self.present()
                 if self.checkpoint is not None:
@@ -552,10 +566,31 @@ class _Run:
                     self.model.load_state_dict(self.best or self.averaged, strict=False)
         finally:
             bar.close()
-        if history.interrupted:
-            again = "call it again with the same arguments"
-            way = again if self.checkpoint is not None else "give this History as resume="
-            print(f"{self.name}: interrupted after step {self.step} of {self.steps}. To go on, {way}.")
+        if not history.interrupted:
+            return
+        history.stopped = f"{self.name} was stopped after step {self.step} of {self.steps}"
+        print(self.farewell("" if by_hand else f", since its {minutes:g} minutes are over"))
+        if by_hand:
+            _Interrupts.last = time.monotonic()
+            if not self.resumed and _Interrupts.last - last < AGAIN_SECONDS:
+                raise KeyboardInterrupt("two trainings in a row were stopped, and what comes after them with them")
+
+    def farewell(self, why: str) -> str:
+        """What an interruption means, and what to run next."""
+        left = "it measured best" if self.best else "it was then"
+        lines = [f"{self.name}: interrupted after step {self.step} of {self.steps} "
+                 f"({100 * self.step // self.steps} %){why}. The model is left as {left}."]  # fmt: skip
+        if self.checkpoint is not None:
+            lines.append(f"To go on, make the same call again: it goes on from {self.checkpoint}.")
+        else:
+            call = "fit" if isinstance(self.history, History) else "fit_gan"
+            lines.append(f"To go on, add resume=history to the same call: {call}(…, resume=history), "
+                         "where history is what this call returned.")  # fmt: skip
+            lines.append("To start anew, build the model again first: in a notebook, run the cell that does.")
+        if "ipykernel" in sys.modules:
+            lines.append("For shorter trainings, set effort = 0.1 at the top of a notebook of the course, "
+                         "and run it from there.")  # fmt: skip
+        return "\n".join(lines)
 
     def news(self) -> str:
         """Smoothed losses, and the last measurement: "loss 86.41 measured 85.90"."""
@@ -575,7 +610,8 @@ class _Run:
                 for k, v in moments.items():
                     tensors[f"{name}.{i}.{k}"] = torch.as_tensor(v).clone()
         tensors["generator"] = self.generator.get_state()
-        done = {k: v for k, v in vars(self.history).items() if k not in ("state", "interrupted", "precision")}
+        of_this_call = ("state", "interrupted", "stopped", "precision")
+        done = {k: v for k, v in vars(self.history).items() if k not in of_this_call}
         facts = dict(step=self.step, shuffle_seed=self.seed, settings=self.settings, history=done)
         return json.loads(json.dumps(facts)) | {"tensors": tensors}
 
@@ -753,6 +789,8 @@ class _Interrupts:
     While `shielded`, when weights or files are being written, the second waits as well. Outside the main thread signals
     are not ours.
     """
+
+    last = -math.inf  # when Ctrl-C stopped the training before
 
     def __init__(self):
         self.asked, self.shielded = False, True

@@ -1,6 +1,7 @@
 """What all tests share: no network, no progress bars, no waiting for a kernel that is not coming back."""
 
 import importlib.util
+import math
 import os
 import signal
 from pathlib import Path
@@ -8,6 +9,8 @@ from pathlib import Path
 import matplotlib
 import pytest
 import torch
+
+from gencourse.train import _Interrupts
 
 OFFLINE = str(Path(__file__).parent / "offline")
 
@@ -28,6 +31,12 @@ def pytest_collection_modifyitems(items):
     for item in items:
         if hasattr(item, "output_timeout"):  # nbval's; its own 5 s are short on a busy machine
             item.output_timeout = 60
+
+
+@pytest.fixture(autouse=True)
+def _no_training_was_stopped_before(monkeypatch):
+    """A Ctrl-C soon after that of another training ends all; no test is to be the second."""
+    monkeypatch.setattr(_Interrupts, "last", -math.inf)
 
 
 @pytest.fixture(scope="module")

@@ -120,6 +120,44 @@ def test_a_resumed_run_is_a_run_that_was_not_interrupted(step, stop, changes, ca
     assert same_weights(model, expected)
 
 
+def test_an_interruption_says_what_happened_and_what_to_run_next(tmp_path, capsys):
+    def words(history):
+        return history.stopped, capsys.readouterr().out
+
+    stopped, told = words(fit(Line(ctrl_c_at(6)), X, name="Line", **SETTINGS))
+    assert stopped == "Line was stopped after step 6 of 30"
+    assert "interrupted after step 6 of 30 (20 %)" in told and "fit(…, resume=history)" in told
+    train._Interrupts.last = -math.inf  # as if some time had passed
+    stopped, told = words(part := fit(Line(ctrl_c_at(6)), X, name="Line", checkpoint=tmp_path / "run", **SETTINGS))
+    assert stopped and f"goes on from {tmp_path / 'run'}" in told and "resume=" not in told
+    stopped, told = words(fit(Line(), X, name="Line", resume=part, **SETTINGS))
+    assert stopped is None and told == ""
+    stopped, told = words(fit(Line(), X, name="Line", minutes=1e-9, **SETTINGS))
+    assert stopped == "Line was stopped after step 0 of 30" and "minutes are over" in told
+    stopped, told = words(fit(Line(ctrl_c_at(6)), X, keep="lowest", **SETTINGS_MEASURED | dict(measure_every=2)))
+    assert "left as it measured best" in told
+
+
+def test_who_interrupts_two_trainings_in_a_row_ends_the_loop(capsys, monkeypatch):
+    histories, models = [], [Line(ctrl_c_at(3)) for _ in range(3)]
+    with pytest.raises(KeyboardInterrupt, match="two trainings in a row"):
+        for model in models:
+            histories.append(fit(model, X, **SETTINGS))
+    assert [model.calls for model in models] == [3, 3, 0] and not models[1].training
+    assert len(histories) == 1 and capsys.readouterr().out.count("interrupted after step 3 of 30") == 2
+    monkeypatch.setattr(train, "AGAIN_SECONDS", 0)  # later than that it is two trainings that were stopped
+    assert all(fit(Line(ctrl_c_at(3)), X, **SETTINGS).interrupted for _ in range(2))
+
+
+def test_a_training_that_ends_or_goes_on_is_no_second_one_to_be_stopped():
+    for _ in range(2):
+        assert fit(Line(ctrl_c_at(3)), X, **SETTINGS).interrupted
+        assert not fit(Line(), X, **SETTINGS).interrupted
+    part = fit(Line(ctrl_c_at(3)), X, **SETTINGS)
+    assert fit(Line(ctrl_c_at(3)), X, resume=part, **SETTINGS).interrupted
+    assert fit(Line(), X, minutes=1e-9, **SETTINGS).interrupted
+
+
 def test_one_history_can_be_resumed_twice():
     expected, whole = uninterrupted()
     part = fit(Line(ctrl_c_at(9)), X, **SETTINGS_MEASURED)
