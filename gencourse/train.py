@@ -3,14 +3,18 @@
 `fit` calls `model.loss` and nothing else of a model; `fit_gan` lets two players move in turn. Both can be interrupted
 at any step and resumed to the same place as a run that was not: the random numbers, the optimisers and the averaged
 weights are part of what is kept. Random numbers that a loss draws without a generator, as a VAE's noise or dropout, are
-decided by the run and the step.
+decided by the run and the step. Several trainings in threads of one process take turns, step by step, since those
+numbers come from torch's global random state, which is one for all: each gives what it gives alone. Build models in one
+thread, before: their first weights come from that state too.
 """
 
 import contextlib
 import functools
 import json
 import math
+import numbers
 import signal
+import sys
 import tempfile
 import threading
 import time
@@ -22,6 +26,7 @@ import torch
 from torch import Tensor, nn
 
 from ._errors import WrongValue
+from .models.base import positive_integer
 from .optim import Muon, hidden_matrices
 from .progress import progress
 from .storage import differences, read_state, write_state
@@ -30,6 +35,7 @@ PRECISIONS = ("auto", "float32", "bfloat16")
 ANNEAL = ("none", "cosine", "exponential")
 KEEP = ("last", "lowest", "highest")
 KEEP_SECONDS = 120  # between two writings of a run's state, at most
+AGAIN_SECONDS = 10  # who stops two trainings in a row within this time means all that is to come
 
 
 @dataclass
@@ -40,8 +46,9 @@ class History:
         loss: the loss of every step, nats per example.
         measured: (step, value) pairs of `measure`, if one was given.
         seconds: wall-clock time spent in training steps, over all resumptions.
-        precision: "float32" or "bfloat16".
+        precision: "float32" or "bfloat16", that of the last step.
         interrupted: True if steps are left to do; give the History back as `resume` to do them.
+        stopped: then a sentence that says so, "PixelCNN was stopped after step 120 of 600", else None.
     """
 
     loss: list[float] = field(default_factory=list, repr=False)
@@ -49,6 +56,7 @@ class History:
     seconds: float = 0.0
     precision: str = "float32"
     interrupted: bool = False
+    stopped: str | None = None
     state: dict | None = field(default=None, repr=False)
 
     def smooth(self, window: int = 50) -> list[float]:
@@ -68,6 +76,7 @@ class GANHistory:
         measured: (step, value) pairs of `measure`, if one was given; a value is a number or a dict of numbers.
         seconds: wall-clock time spent in training steps, over all resumptions.
         interrupted: True if steps are left to do; give the GANHistory back as `resume` to do them.
+        stopped: then a sentence that says so, "digits was stopped after step 120 of 600", else None.
     """
 
     loss_d: list[float] = field(default_factory=list, repr=False)
@@ -78,6 +87,7 @@ class GANHistory:
     measured: list[tuple[int, float | dict[str, float]]] = field(default_factory=list, repr=False)
     seconds: float = 0.0
     interrupted: bool = False
+    stopped: str | None = None
     state: dict | None = field(default=None, repr=False)
 
     def smooth(self, of: str = "loss_g", window: int = 50) -> list[float]:
@@ -85,6 +95,7 @@ class GANHistory:
         return _running_mean(getattr(self, of), window)
 
 
+@torch.inference_mode(False)  # with gradients, whatever the caller has switched off
 def fit(
     model: nn.Module,
     x: Tensor,
@@ -124,7 +135,8 @@ def fit(
         average: decay of an exponential moving average of the weights; if not 0, it is what the model ends with.
         clip: largest norm of the gradient.
         precision: "auto" takes bfloat16 with channels-last memory where the processor computes in it natively, else
-            float32.
+            float32. A run that was begun elsewhere goes on in its own precision, which may be slow here; "float32" has
+            one that was begun with "auto" go on in float32.
         generator: source of all randomness here, on the device of x; by default a new one with seed 0. What
             `model.loss`, `prepare` or `measure` draw without it comes from torch's global random state, which at every
             step and measurement starts from a seed made of the run's own and the number of the step. Whatever that
@@ -140,31 +152,41 @@ def fit(
 
     Returns:
         the History. Interrupting the kernel (Ctrl-C) ends the loop after the current step and returns it as well; a
-        second Ctrl-C gives up the step or the measurement that is running, to be made again on resuming.
+        second Ctrl-C gives up the step or the measurement that is running, to be made again on resuming. Code that
+        comes after goes on, such as a loop with its next training: to end that too, interrupt the next training within
+        ten seconds.
 
     Raises:
         TypeError, ValueError: an argument that makes no sense, or a run to be resumed with other settings.
         FloatingPointError: the loss or its gradient is not finite; model and checkpoint stay as before that step.
+        KeyboardInterrupt: Ctrl-C, less than ten seconds after it had stopped the training before this one.
     """
     _check_model(model)
-    _check_data(x, condition, batch_size)
+    _check_data(x, condition)
     generator = generator or torch.Generator(x.device).manual_seed(0)
-    _check_counts(steps=steps, batch_size=batch_size, checkpoint_every=checkpoint_every, measure_every=measure_every)
-    _check_numbers(lr=lr, average=average, clip=clip, muon=muon)
+    steps, batch_size = positive_integer("steps", steps), _batch_size(batch_size, x)
+    checkpoint_every = positive_integer("checkpoint_every", checkpoint_every)
+    measure_every = positive_integer("measure_every", measure_every, least=0)
+    lr, average, clip, muon = _lr(lr), _decay(average), _number("clip", clip), _number("muon", muon)
+    if not 0 <= muon < math.inf:
+        raise ValueError(f"muon is {muon}; expected a step size such as 0.02, or 0 for Adam alone")
+    if not clip > 0:
+        raise ValueError(f"clip is {clip:g}; expected a positive norm, such as 1 (math.inf for none)")
     if precision not in PRECISIONS:
         raise ValueError(f"precision is {precision!r}; expected one of {PRECISIONS}")
     _check_run(generator, checkpoint, resume, History)
     _check_end(keep, measure, minutes)
     device = next(model.parameters()).device
-    bfloat16 = precision == "bfloat16" or (precision == "auto" and native_bfloat16(device))
-    history = History(precision="bfloat16" if bfloat16 else "float32")
+    state = _state(checkpoint, resume)
+    history = History(precision=_resolved(precision, state, device, name))
+    bfloat16 = history.precision == "bfloat16"
     optimizers = _optimizers(model, lr, muon)
     settings = dict(steps=steps, batch_size=batch_size, lr=lr, average=average, clip=clip, examples=len(x))
-    settings |= dict(precision=history.precision, muon=muon)
+    settings |= dict(precision=history.precision, precision_asked=precision, muon=muon)
     own = dict(model.named_parameters())
     averaged = {k: v.detach().clone() for k, v in own.items()} if average else None
     run = _Run(model, optimizers, averaged, generator, history, settings, name, measure, measure_every, keep)
-    run.begin_or_go_on(checkpoint, checkpoint_every, resume)
+    run.begin_or_go_on(checkpoint, checkpoint_every, state)
 
     def prepare_step(step: int) -> dict[str, float]:
         """The gradient of the loss on the next batch; the weights stay."""
@@ -177,6 +199,7 @@ def fit(
             with torch.autocast(device.type, torch.bfloat16, enabled=bfloat16):
                 loss = model.loss(batch, *given)
             value = _finite(loss.item(), "loss", step, steps, lr)
+            _check_loss(loss)
             loss.backward()
             norm = nn.utils.clip_grad_norm_(model.parameters(), clip)
             _finite(norm.item(), "norm of the gradient", step, steps, lr)
@@ -199,6 +222,7 @@ def fit(
     return history
 
 
+@torch.inference_mode(False)
 def fit_gan(
     gan: nn.Module,
     x: Tensor,
@@ -251,15 +275,18 @@ def fit_gan(
     Raises:
         TypeError, ValueError: an argument that makes no sense, a run to be resumed with other settings.
         FloatingPointError: a sample, a loss or a gradient is not finite; gan and checkpoint stay as before that step.
+        KeyboardInterrupt: as in `fit`.
     """
     _check_gan(gan)
-    _check_data(x, condition, batch_size)
+    _check_data(x, condition)
     generator = generator or torch.Generator(x.device).manual_seed(0)
-    _check_counts(steps=steps, batch_size=batch_size, steps_d=steps_d, steps_g=steps_g, unroll=unroll,
-                  checkpoint_every=checkpoint_every, measure_every=measure_every)  # fmt: skip
-    lr_d, lr_g = lr if isinstance(lr, (tuple, list)) and len(lr) == 2 else (lr, lr)
-    _check_numbers(lr=lr_d, average=average)
-    _check_numbers(lr=lr_g)
+    steps, batch_size = positive_integer("steps", steps), _batch_size(batch_size, x)
+    steps_d, steps_g = positive_integer("steps_d", steps_d), positive_integer("steps_g", steps_g)
+    unroll = positive_integer("unroll", unroll, least=0)
+    checkpoint_every = positive_integer("checkpoint_every", checkpoint_every)
+    measure_every = positive_integer("measure_every", measure_every, least=0)
+    lr_d, lr_g = map(_lr, lr if isinstance(lr, (tuple, list)) and len(lr) == 2 else (lr, lr))
+    average = _decay(average)
     betas = _check_betas(betas)
     if anneal not in ANNEAL:
         raise ValueError(f"anneal is {anneal!r}; expected one of {ANNEAL}")
@@ -275,7 +302,7 @@ def fit_gan(
     averaged = {k: v.detach().clone() for k, v in own.items()} if average else None
     optimizers = {"optimizer_d": optimizer_d, "optimizer_g": optimizer_g}
     run = _Run(gan, optimizers, averaged, generator, history, settings, name, measure, measure_every, keep)
-    run.begin_or_go_on(checkpoint, checkpoint_every, resume)
+    run.begin_or_go_on(checkpoint, checkpoint_every, _state(checkpoint, resume))
 
     def data(update: int) -> tuple[Tensor, tuple]:
         """The next batch, and its classes if there are any."""
@@ -395,6 +422,7 @@ def _frozen(player: nn.Module):
 def _move(optimizer: torch.optim.Adam, loss: Tensor, lr: float) -> float:
     """One update; returns the norm of the gradient. If that is not finite, nothing moves."""
     optimizer.zero_grad(set_to_none=True)
+    _check_loss(loss)
     loss.backward()
     (group,) = optimizer.param_groups
     norm = nn.utils.get_total_norm([p.grad for p in group["params"] if p.grad is not None]).item()
@@ -413,18 +441,19 @@ def _unrolled(gan, optimizer, real, fake, given, n: int, generator) -> dict[str,
     beta_m, beta_v = group["betas"]
     weights, moments = {}, {}
     for key, p in gan.discriminator.named_parameters():
-        weights[key] = p.detach().clone().requires_grad_()
-        state = optimizer.state[p]
-        moments[key] = state["exp_avg"].clone(), state["exp_avg_sq"].clone()
-        done = int(state["step"])
-    for t in range(done + 1, done + n + 1):
+        weights[key] = p.detach().clone()
+        if state := optimizer.state.get(p):  # frozen weights, and those that nothing uses, have none and stay
+            weights[key].requires_grad_()
+            moments[key] = state["exp_avg"].clone(), state["exp_avg_sq"].clone(), int(state["step"])
+    for _ in range(n):
         loss = gan.judge(real, fake, *given, generator=generator, weights=weights).loss
-        gradients = torch.autograd.grad(loss, list(weights.values()), create_graph=True)
-        for (key, weight), gradient in zip(list(weights.items()), gradients):
-            m, v = moments[key]
-            m, v = beta_m * m + (1 - beta_m) * gradient, beta_v * v + (1 - beta_v) * gradient.square()
-            size = (v / (1 - beta_v**t) + group["eps"] ** 2).sqrt()  # ε under the root, which has no slope at 0
-            weights[key], moments[key] = weight - group["lr"] * m / (1 - beta_m**t) / size, (m, v)
+        gradients = torch.autograd.grad(loss, [weights[k] for k in moments], create_graph=True, allow_unused=True)
+        for key, gradient in zip(list(moments), gradients, strict=True):
+            if gradient is not None:
+                m, v, t = moments[key]
+                m, v, t = beta_m * m + (1 - beta_m) * gradient, beta_v * v + (1 - beta_v) * gradient.square(), t + 1
+                size = (v / (1 - beta_v**t) + group["eps"] ** 2).sqrt()  # ε under the root, which has no slope at 0
+                weights[key], moments[key] = weights[key] - group["lr"] * m / (1 - beta_m**t) / size, (m, v, t)
     return weights
 
 
@@ -433,16 +462,16 @@ def _all_or_nothing(tensors: Iterable[Tensor], optimizers: Iterable[torch.optim.
     """On an error inside, the tensors and the optimisers' moments are what they were."""
     tensors, optimizers = list(tensors), list(optimizers)
     tensors += [t for optimizer in optimizers for moments in optimizer.state.values() for t in moments.values()]
-    before, fresh = [t.detach().clone() for t in tensors], [not optimizer.state for optimizer in optimizers]
+    before, known = [t.detach().clone() for t in tensors], [set(optimizer.state) for optimizer in optimizers]
     try:
         yield
     except BaseException:
         with torch.no_grad():
             for tensor, value in zip(tensors, before):
                 tensor.copy_(value)
-        for optimizer, new in zip(optimizers, fresh):
-            if new:
-                optimizer.state.clear()
+        for optimizer, moved in zip(optimizers, known):
+            for weight in optimizer.state.keys() - moved:
+                del optimizer.state[weight]
         raise
 
 
@@ -464,14 +493,15 @@ class _Run:
         self.settings["keep"] = keep
         self.best = None  # the weights that measured best so far, all that `state_dict` names
         self.device = next(model.parameters()).device
+        self.resumed = False
         self.step, self.seed = 0, int(torch.randint(2**31, (), generator=generator, device=generator.device))
 
-    def begin_or_go_on(self, checkpoint, checkpoint_every, resume) -> None:
-        """Take up the state of `resume`, or of the file `checkpoint`, if there is one."""
+    def begin_or_go_on(self, checkpoint, checkpoint_every, state) -> None:
+        """Take up the state of a run, if there is one."""
         self.checkpoint, self.checkpoint_every = checkpoint, checkpoint_every
-        state = resume.state if resume is not None else read_state(checkpoint)
         if state is not None:
             self.restore(state)
+            self.resumed = True
 
     def due(self) -> bool:
         """Whether a measurement belongs to this step and is not made yet."""
@@ -505,30 +535,33 @@ class _Run:
             take_step: called next; it cannot be interrupted.
         """
         history, generator = self.history, self.generator
+        last, _Interrupts.last = _Interrupts.last, -math.inf
         bar = progress(total=self.steps, desc=self.name, unit="step", initial=self.step)
         began = written = time.monotonic()
         end = math.inf if minutes is None else began + 60 * minutes
         try:
-            with _Interrupts() as interrupts, _global_randomness(self.seed, self.device) as reseed:
+            with _Interrupts() as interrupts, _global_randomness(self.seed, self.device) as reseed, _here(self.device):
                 while not interrupts.asked and time.monotonic() < end and (self.step < self.steps or self.due()):
-                    before, measuring = generator.get_state(), self.due()
-                    reseed(2 * self.step + measuring)  # a step, and the measurement that comes before it
-                    try:
-                        interrupts.shielded = False
-                        start = time.perf_counter()
-                        if measuring:
-                            with _weights(self.model, self.averaged):
-                                value = _numbers(self.measure(self.model))
-                        else:
-                            self.model.train()
-                            values = prepare_step(self.step)
-                    except BaseException as error:
-                        generator.set_state(before)  # nothing was done: the same numbers will be drawn again
-                        if not isinstance(error, KeyboardInterrupt):
-                            raise
-                        break
-                    finally:
-                        interrupts.shielded = True
+                    with _TURN:
+                        before, measuring = generator.get_state(), self.due()
+                        reseed(2 * self.step + measuring)  # a step, and the measurement that comes before it
+                        try:
+                            interrupts.shielded = False
+                            start = time.perf_counter()
+                            if measuring:
+                                with _weights(self.model, self.averaged):
+                                    value = _numbers(self.measure(self.model))
+                            else:
+                                self.model.train()
+                                values = prepare_step(self.step)
+                        except BaseException as error:
+                            generator.set_state(before)  # nothing was done: the same numbers will be drawn again
+                            if not isinstance(error, KeyboardInterrupt):
+                                raise
+                            interrupts.asked = True
+                            break
+                        finally:
+                            interrupts.shielded = True
                     if measuring:
                         self.write_down(value)
                     else:
@@ -544,7 +577,7 @@ class _Run:
                         if self.checkpoint is not None and (self.step < self.steps or self.due()):
                             write_state(self.checkpoint, self.present())
                             written = time.monotonic()
-                history.interrupted = self.step < self.steps or self.due()
+                by_hand, history.interrupted = interrupts.asked, self.step < self.steps or self.due()
                 if history.interrupted:
                     history.state = self.present()
                 if self.checkpoint is not None:
@@ -553,10 +586,31 @@ class _Run:
                     self.model.load_state_dict(self.best or self.averaged, strict=False)
         finally:
             bar.close()
-        if history.interrupted:
-            again = "call it again with the same arguments"
-            way = again if self.checkpoint is not None else "give this History as resume="
-            print(f"{self.name}: interrupted after step {self.step} of {self.steps}. To go on, {way}.")
+        if not history.interrupted:
+            return
+        history.stopped = f"{self.name} was stopped after step {self.step} of {self.steps}"
+        print(self.farewell("" if by_hand else f", since its {minutes:g} minutes are over"))
+        if by_hand:
+            _Interrupts.last = time.monotonic()
+            if not self.resumed and _Interrupts.last - last < AGAIN_SECONDS:
+                raise KeyboardInterrupt("two trainings in a row were stopped, and what comes after them with them")
+
+    def farewell(self, why: str) -> str:
+        """What an interruption means, and what to run next."""
+        left = "it measured best" if self.best else "it was then"
+        lines = [f"{self.name}: interrupted after step {self.step} of {self.steps} "
+                 f"({100 * self.step // self.steps} %){why}. The model is left as {left}."]  # fmt: skip
+        if self.checkpoint is not None:
+            lines.append(f"To go on, make the same call again: it goes on from {self.checkpoint}.")
+        else:
+            call = "fit" if isinstance(self.history, History) else "fit_gan"
+            lines.append(f"To go on, add resume=history to the same call: {call}(…, resume=history), "
+                         "where history is what this call returned.")  # fmt: skip
+            lines.append("To start anew, build the model again first: in a notebook, run the cell that does.")
+        if "ipykernel" in sys.modules:
+            lines.append("For shorter trainings, set effort = 0.1 at the top of a notebook of the course, "
+                         "and run it from there.")  # fmt: skip
+        return "\n".join(lines)
 
     def news(self) -> str:
         """Smoothed losses, and the last measurement: "loss 86.41 measured 85.90"."""
@@ -576,14 +630,21 @@ class _Run:
                 for k, v in moments.items():
                     tensors[f"{name}.{i}.{k}"] = torch.as_tensor(v).clone()
         tensors["generator"] = self.generator.get_state()
-        done = {k: v for k, v in vars(self.history).items() if k not in ("state", "interrupted", "precision")}
+        of_this_call = ("state", "interrupted", "stopped", "precision")
+        done = {k: v for k, v in vars(self.history).items() if k not in of_this_call}
         facts = dict(step=self.step, shuffle_seed=self.seed, settings=self.settings, history=done)
         return json.loads(json.dumps(facts)) | {"tensors": tensors}
 
     def restore(self, state: dict) -> None:
         """Go back to a state that `present` gave."""
-        earlier = {"keep": "last"} | ({"muon": 0.0} if "muon" in self.settings else {})  # what a run did not write then
+        earlier = {"keep": "last"}  # what a run did not write then
+        if "precision" in self.settings:
+            earlier |= {"muon": 0.0, "precision_asked": "auto"}
         before, settings = earlier | state["settings"], self.settings
+        if "precision" in before and "precision" in settings:
+            if "auto" in (before["precision_asked"], settings["precision_asked"]):
+                before["precision"] = settings["precision"]  # it goes on in another one than it had
+            settings["precision_asked"] = before["precision_asked"]
         unlike = [f"{k} was {before.get(k)}, is {v}" for k, v in settings.items() if before.get(k) != v]
         if unlike or before.keys() != settings.keys():
             unlike = unlike or ["they are those of another kind of training"]
@@ -640,6 +701,19 @@ def _check_model(model) -> None:
         raise TypeError(f"model is of type {type(model).__name__}; expected a torch.nn.Module with a method `loss`")
     if not any(p.requires_grad for p in model.parameters()):
         raise ValueError(f"this {type(model).__name__} has no weights to train")
+    _check_weights(model)
+
+
+def _check_weights(model: nn.Module) -> None:
+    if any(t.is_inference() for t in (*model.parameters(), *model.buffers())):
+        raise ValueError(f"the weights of this {type(model).__name__} were made under torch.inference_mode(), where "
+                         "PyTorch makes what can never be trained; build the model outside of it")  # fmt: skip
+
+
+def _check_loss(loss: Tensor) -> None:
+    if not loss.requires_grad:
+        raise ValueError("the loss depends on no weight that can be trained; is `requires_grad` False for those it "
+                         "uses, or is it computed without gradients (torch.no_grad, detach)?")  # fmt: skip
 
 
 def _check_gan(gan) -> None:
@@ -651,17 +725,18 @@ def _check_gan(gan) -> None:
     for player in players:
         if not any(p.requires_grad for p in player.parameters()):
             raise ValueError(f"this {type(player).__name__} has no weights to train")
+        _check_weights(player)
 
 
 def _check_betas(betas) -> tuple[float, float]:
     if not isinstance(betas, (tuple, list)) or len(betas) != 2:
         raise TypeError(f"betas is {betas!r}; expected a pair of numbers in [0, 1), such as (0.0, 0.99)")
-    if not all(isinstance(b, (int, float)) and 0 <= b < 1 for b in betas):
+    if not all(isinstance(b, numbers.Real) and 0 <= b < 1 for b in betas):
         raise ValueError(f"betas is {betas!r}; expected two numbers in [0, 1), such as (0.0, 0.99)")
     return float(betas[0]), float(betas[1])
 
 
-def _check_data(x, condition, batch_size) -> None:
+def _check_data(x, condition) -> None:
     if not isinstance(x, Tensor):
         raise TypeError(f"x is of type {type(x).__name__}; expected a torch.Tensor of examples (N, …)")
     if x.dim() == 0 or len(x) == 0:
@@ -672,31 +747,33 @@ def _check_data(x, condition, batch_size) -> None:
         raise TypeError(f"condition is of type {type(condition).__name__}; expected a torch.Tensor of N classes")
     if condition is not None and (condition.dim() == 0 or len(condition) != len(x)):
         raise ValueError(f"condition has shape {tuple(condition.shape)}; expected one entry for each of {len(x)} in x")
-    if isinstance(batch_size, int) and batch_size > len(x):
-        raise ValueError(f"batch_size is {batch_size}, but x has only {len(x)} examples; expected at most as many")
 
 
-def _check_counts(**counts) -> None:
-    for key, value in counts.items():
-        least = 0 if key in ("measure_every", "unroll") else 1
-        if isinstance(value, bool) or not isinstance(value, int):
-            raise TypeError(f"{key} is {value!r}; expected an integer of at least {least}")
-        if value < least:
-            raise ValueError(f"{key} is {value}; expected at least {least}")
+def _batch_size(value, x: Tensor) -> int:
+    value = positive_integer("batch_size", value)
+    if value > len(x):
+        raise ValueError(f"batch_size is {value}, but x has only {len(x)} examples; expected at most as many")
+    return value
 
 
-def _check_numbers(lr=1.0, average=0.0, clip=1.0, muon=0.0) -> None:
-    for key, value in dict(lr=lr, average=average, clip=clip, muon=muon).items():
-        if isinstance(value, bool) or not isinstance(value, (int, float)):
-            raise TypeError(f"{key} is {value!r}; expected a number")
-    if not 0 < lr < math.inf:
-        raise ValueError(f"lr is {lr}; expected a positive number such as 0.003")
-    if not 0 <= average < 1:
-        raise ValueError(f"average is {average}; expected a decay in [0, 1), such as 0.999")
-    if not 0 <= muon < math.inf:
-        raise ValueError(f"muon is {muon}; expected a step size such as 0.02, or 0 for Adam alone")
-    if not clip > 0:
-        raise ValueError(f"clip is {clip}; expected a positive norm, such as 1 (math.inf for none)")
+def _number(name: str, value) -> float:
+    if isinstance(value, bool) or not isinstance(value, numbers.Real):
+        raise TypeError(f"{name} is {value!r}; expected a number")
+    return float(value)
+
+
+def _lr(value) -> float:
+    value = _number("lr", value)
+    if not 0 < value < math.inf:
+        raise ValueError(f"lr is {value:g}; expected a positive number such as 0.003")
+    return value
+
+
+def _decay(value) -> float:
+    value = _number("average", value)
+    if not 0 <= value < 1:
+        raise ValueError(f"average is {value}; expected a decay in [0, 1), such as 0.999")
+    return value
 
 
 def _check_run(generator, checkpoint, resume, kind) -> None:
@@ -719,12 +796,33 @@ def _check_run(generator, checkpoint, resume, kind) -> None:
             raise WrongValue(f"checkpoint {path} cannot be written ({error}); give a file in another folder") from None
 
 
+def _state(checkpoint, resume) -> dict | None:
+    """Where a run had come to, by its History or its file; None if it is new."""
+    return read_state(checkpoint) if resume is None else resume.state
+
+
+def _resolved(precision: str, state: dict | None, device: torch.device, name: str) -> str:
+    """What "auto" is here; a run that was begun goes on in its own precision, wherever that can be."""
+    if precision != "auto":
+        return precision
+    here = "bfloat16" if native_bfloat16(device) else "float32"
+    begun = (state or {}).get("settings", {}).get("precision", here)
+    if begun == here:
+        return here
+    if begun == "bfloat16" and device.type != "cpu":  # which computes in it, though slowly
+        print(f"{name}: begun in bfloat16, which is not computed here; goes on in float32")
+        return "float32"
+    slowly = ', which is slow on this processor; precision="float32" goes on in that' if begun == "bfloat16" else ""
+    print(f"{name}: goes on in {begun}, in which it was begun{slowly}")
+    return begun
+
+
 def _check_end(keep, measure, minutes) -> None:
     if keep not in KEEP:
         raise ValueError(f"keep is {keep!r}; expected one of {KEEP}")
     if keep != "last" and measure is None:
         raise ValueError(f"keep is {keep!r}, but there is no measure to choose by; give measure= as well")
-    if minutes is not None and (isinstance(minutes, bool) or not isinstance(minutes, (int, float)) or not minutes > 0):
+    if minutes is not None and (isinstance(minutes, bool) or not isinstance(minutes, numbers.Real) or not minutes > 0):
         raise WrongValue(f"minutes is {minutes!r}; expected a positive number, or None for all the time it takes")
 
 
@@ -743,9 +841,9 @@ def _batch(step: int, n: int, batch_size: int, seed: int) -> Tensor:
     return _order(n, seed + epoch)[place * batch_size : (place + 1) * batch_size]
 
 
-@functools.lru_cache(maxsize=1)
+@functools.lru_cache(maxsize=4)  # runs that take turns have one each
 def _order(n: int, seed: int) -> Tensor:
-    return torch.randperm(n, generator=torch.Generator().manual_seed(seed))
+    return torch.randperm(n, generator=torch.Generator("cpu").manual_seed(seed), device="cpu")
 
 
 class _Interrupts:
@@ -754,6 +852,8 @@ class _Interrupts:
     While `shielded`, when weights or files are being written, the second waits as well. Outside the main thread signals
     are not ours.
     """
+
+    last = -math.inf  # when Ctrl-C stopped the training before
 
     def __init__(self):
         self.asked, self.shielded = False, True
@@ -785,7 +885,9 @@ def _global_randomness(run: int, device: torch.device):
     generators = [torch.default_generator]
     if device.type == "cuda":
         generators.append(torch.cuda.default_generators[device.index])
-    states = [generator.get_state() for generator in generators]
+    with _TURN:
+        mine = {generator: generator.get_state() for generator in generators}
+        _borrowed.append(mine)
 
     def reseed(k: int) -> None:
         for generator in generators:
@@ -794,8 +896,25 @@ def _global_randomness(run: int, device: torch.device):
     try:
         yield reseed
     finally:
-        for generator, state in zip(generators, states, strict=True):
-            generator.set_state(state)
+        with _TURN:
+            place = next(i for i, states in enumerate(_borrowed) if states is mine)
+            for generator, state in mine.items():
+                later = [states for states in _borrowed[place + 1 :] if generator in states]
+                if later:  # a run in another thread, which gives back what it found: what was here before
+                    later[0][generator] = state
+                else:
+                    generator.set_state(state)
+            del _borrowed[place]
+
+
+_TURN = threading.RLock()  # to take one step: torch's global random state is one for all threads
+_borrowed: list[dict[torch.Generator, Tensor]] = []  # what the runs under way found there, in the order they began
+
+
+def _here(device: torch.device) -> contextlib.AbstractContextManager:
+    """New tensors are made on the device of the model, if the default is another kind of device."""
+    same = torch.get_default_device().type == device.type
+    return contextlib.nullcontext() if same else torch.device(device)
 
 
 @contextlib.contextmanager

@@ -5,6 +5,7 @@ the interrupt, as training loops do. Here a cell of a notebook runs to its end i
 """
 
 import importlib.util
+import math
 import os
 import signal
 import tempfile
@@ -16,6 +17,7 @@ import pytest
 import torch
 
 from gencourse.execute import UNSET, kernel_environment
+from gencourse.train import _Interrupts
 
 OFFLINE = str(Path(__file__).parent / "offline")
 IPYTHON = tempfile.TemporaryDirectory(prefix="ipython-", ignore_cleanup_errors=True)  # of nbval's kernels
@@ -104,6 +106,12 @@ def not_tested(skipped, total):
         lines += [f"  {len(files):4} in {', '.join(sorted(set(files)))}", f"       {reason}"]
     lines.append("`make test-all` installs the Python packages that are missing, and tests what they allow.")
     return "\n".join(lines)
+
+
+@pytest.fixture(autouse=True)
+def _no_training_was_stopped_before(monkeypatch):
+    """A Ctrl-C soon after that of another training ends all; no test is to be the second."""
+    monkeypatch.setattr(_Interrupts, "last", -math.inf)
 
 
 @pytest.fixture(scope="module")

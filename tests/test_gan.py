@@ -707,7 +707,7 @@ CONTEST_BUGS = [
     ("_move", "optimizer.zero_grad(set_to_none=True)", "pass", 1),
     ("_unrolled", "create_graph=True", "create_graph=False", 2),
     ("_unrolled", "1 - beta_m**t", "1", 2),
-    ("_unrolled", "range(done + 1, done + n + 1)", "range(1, n + 1)", 2),
+    ("_unrolled", 'int(state["step"])', "0", 2),
 ]
 
 
@@ -721,6 +721,44 @@ def test_a_wrong_contest_is_found(name, right, wrong, law, monkeypatch):
     sabotage(monkeypatch, train, name, right, wrong)
     with pytest.raises((AssertionError, RuntimeError)):
         CONTEST_LAWS[law]()
+
+
+FREEZES = {"unrolled": dict(unroll=2), "averaged": dict(average=0.9), "resumed": dict(average=0.9, unroll=1)}
+
+
+@pytest.mark.parametrize("how", FREEZES)
+@pytest.mark.parametrize("game", [dict(), dict(r1=0.5), dict(gradient_penalty=1.0, loss="wasserstein")])
+def test_frozen_and_unused_weights_of_both_players_stay_where_they_are(how, game):
+    def build():
+        gan = small(**game)
+        for player in (gan.generator, gan.discriminator):
+            player.net[2].requires_grad_(False)
+            player.unused = nn.Parameter(torch.ones(3))
+        return gan
+
+    settings = {**SETTINGS, "average": 0.0, **FREEZES[how]}
+    gan, begun = build(), build()
+    history = fit_gan(gan, X, **settings)
+    assert not history.interrupted
+    for player, before in ((gan.generator, begun.generator), (gan.discriminator, begun.discriminator)):
+        assert torch.equal(player.net[2].weight, before.net[2].weight) and torch.equal(player.unused, before.unused)
+        assert not torch.equal(player.net[0].weight, before.net[0].weight)
+    if how == "resumed":
+        part = fit_gan(begun, X, minutes=1e-9, **settings)
+        assert fit_gan(begun, X, resume=part, **settings).loss_g == history.loss_g and same(begun, gan)
+
+
+@pytest.mark.parametrize("around", [torch.no_grad, torch.inference_mode])
+def test_a_contest_without_gradients_around_it_is_the_same(around):
+    models = [small(r1=0.5), small(r1=0.5)]
+    histories = [fit_gan(models[0], X, **SETTINGS)]
+    with around():
+        histories.append(fit_gan(models[1], X.clone(), **SETTINGS))
+    assert same(*models) and histories[0].loss_d == histories[1].loss_d
+    with torch.inference_mode():
+        gan = small()
+    with pytest.raises(ValueError, match="of this Generator were made under torch.inference_mode"):
+        fit_gan(gan, X, **SETTINGS)
 
 
 def test_unrolling_changes_what_the_generator_learns():

@@ -10,6 +10,7 @@ import threading
 import time
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 from safetensors.torch import save_file
@@ -118,6 +119,44 @@ def test_a_resumed_run_is_a_run_that_was_not_interrupted(step, stop, changes, ca
     assert not history.interrupted and history.state is None
     assert history.loss == whole.loss and history.measured == whole.measured
     assert same_weights(model, expected)
+
+
+def test_an_interruption_says_what_happened_and_what_to_run_next(tmp_path, capsys):
+    def words(history):
+        return history.stopped, capsys.readouterr().out
+
+    stopped, told = words(fit(Line(ctrl_c_at(6)), X, name="Line", **SETTINGS))
+    assert stopped == "Line was stopped after step 6 of 30"
+    assert "interrupted after step 6 of 30 (20 %)" in told and "fit(…, resume=history)" in told
+    train._Interrupts.last = -math.inf  # as if some time had passed
+    stopped, told = words(part := fit(Line(ctrl_c_at(6)), X, name="Line", checkpoint=tmp_path / "run", **SETTINGS))
+    assert stopped and f"goes on from {tmp_path / 'run'}" in told and "resume=" not in told
+    stopped, told = words(fit(Line(), X, name="Line", resume=part, **SETTINGS))
+    assert stopped is None and told == ""
+    stopped, told = words(fit(Line(), X, name="Line", minutes=1e-9, **SETTINGS))
+    assert stopped == "Line was stopped after step 0 of 30" and "minutes are over" in told
+    stopped, told = words(fit(Line(ctrl_c_at(6)), X, keep="lowest", **SETTINGS_MEASURED | dict(measure_every=2)))
+    assert "left as it measured best" in told
+
+
+def test_who_interrupts_two_trainings_in_a_row_ends_the_loop(capsys, monkeypatch):
+    histories, models = [], [Line(ctrl_c_at(3)) for _ in range(3)]
+    with pytest.raises(KeyboardInterrupt, match="two trainings in a row"):
+        for model in models:
+            histories.append(fit(model, X, **SETTINGS))
+    assert [model.calls for model in models] == [3, 3, 0] and not models[1].training
+    assert len(histories) == 1 and capsys.readouterr().out.count("interrupted after step 3 of 30") == 2
+    monkeypatch.setattr(train, "AGAIN_SECONDS", 0)  # later than that it is two trainings that were stopped
+    assert all(fit(Line(ctrl_c_at(3)), X, **SETTINGS).interrupted for _ in range(2))
+
+
+def test_a_training_that_ends_or_goes_on_is_no_second_one_to_be_stopped():
+    for _ in range(2):
+        assert fit(Line(ctrl_c_at(3)), X, **SETTINGS).interrupted
+        assert not fit(Line(), X, **SETTINGS).interrupted
+    part = fit(Line(ctrl_c_at(3)), X, **SETTINGS)
+    assert fit(Line(ctrl_c_at(3)), X, resume=part, **SETTINGS).interrupted
+    assert fit(Line(), X, minutes=1e-9, **SETTINGS).interrupted
 
 
 def test_one_history_can_be_resumed_twice():
@@ -841,6 +880,167 @@ def test_a_place_that_cannot_be_written_is_refused_before_the_first_step(tmp_pat
     with pytest.raises(ValueError, match="run cannot be written .permission denied.; give"):
         fit(model, X, checkpoint=tmp_path / "run", **SETTINGS)
     assert model.calls == 0
+
+
+# -- whatever the caller has switched ----------------------------------------------------------------------------------
+
+
+@contextlib.contextmanager
+def switched(switch, value, back):
+    switch(value)
+    try:
+        yield
+    finally:
+        switch(back)
+
+
+AROUND = {
+    "gradients off": lambda: switched(torch.set_grad_enabled, False, True),
+    "no_grad": torch.no_grad,
+    "inference_mode": torch.inference_mode,
+    "another device": lambda: switched(torch.set_default_device, "meta", None),
+    "double": lambda: switched(torch.set_default_dtype, torch.float64, torch.float32),
+}
+
+
+@pytest.mark.parametrize("around", AROUND)
+def test_fit_does_the_same_whatever_the_caller_has_switched(around, tmp_path):
+    settings = dict(SETTINGS_MEASURED, prepare=lambda x, g: x + torch.rand(x.shape, generator=g, dtype=x.dtype))
+    expected, whole = uninterrupted(**settings)
+    models = [Line(ctrl_c_at(9)), Line(seed=1), Line(seed=1)]
+    with AROUND[around]():
+        part = fit(models[0], X.clone(), **dict(settings, condition=CLASSES.clone()))
+        resumed = fit(models[1], X.clone(), resume=part, checkpoint=tmp_path / "run", **settings)
+        again = fit(models[2], X, checkpoint=tmp_path / "run", **settings)  # finished: read from the file
+    for model, history in ((models[1], resumed), (models[2], again)):
+        assert history.loss == whole.loss and history.measured == whole.measured
+        assert same_weights(model, expected)
+    assert torch.is_grad_enabled() and not torch.is_inference_mode_enabled()
+
+
+def test_weights_that_can_never_be_trained_are_named():
+    with torch.inference_mode():
+        model = Line()
+    with pytest.raises(ValueError, match="of this Line were made under torch.inference_mode"):
+        fit(model, X, **SETTINGS)
+
+
+def test_a_loss_without_weights_is_named():
+    class Blind(Line):
+        def loss(self, x, condition=None):
+            return super().loss(x, condition).detach()
+
+    with pytest.raises(ValueError, match="the loss depends on no weight that can be trained"):
+        fit(Blind(), X, **SETTINGS)
+
+
+def test_numbers_of_numpy_are_numbers(tmp_path):
+    plain = dict(steps=12, batch_size=8, lr=0.5, average=0.5, clip=2.0, measure=measure, measure_every=5)
+    numpy = {key: value if callable(value) else np.asarray(value)[()] for key, value in plain.items()}
+    models = [Line(), Line()]
+    histories = [fit(model, X, checkpoint=tmp_path / str(i), **kind)
+                 for i, (model, kind) in enumerate(zip(models, (plain, numpy), strict=True))]  # fmt: skip
+    assert same_weights(*models) and histories[0].loss == histories[1].loss
+    assert read_state(tmp_path / "0")["settings"] == read_state(tmp_path / "1")["settings"]
+
+
+@pytest.mark.parametrize("muon", [0.0, 0.02])
+def test_frozen_and_unused_weights_stay_where_they_are(muon, tmp_path):
+    class Wide(nn.Module):
+        def __init__(self):
+            super().__init__()
+            with torch.random.fork_rng():
+                torch.manual_seed(0)
+                self.layers = nn.Sequential(nn.Linear(4, 8), nn.Linear(8, 8), nn.Linear(8, 9), nn.Linear(9, 1))
+                self.unused = nn.Linear(8, 8)
+            self.layers[1].requires_grad_(False)
+
+        def loss(self, x):
+            return self.layers(x).square().mean()
+
+    settings = dict(steps=12, batch_size=8, average=0.9, muon=muon, precision="float32")
+    models = [Wide() for _ in range(4)]
+    fit(models[0], X, **settings)
+    for module in ("layers.1", "unused"):
+        for key, weight in models[0].get_submodule(module).state_dict().items():
+            assert torch.equal(weight, models[1].get_submodule(module).state_dict()[key])
+    assert not torch.equal(models[0].layers[2].weight, models[1].layers[2].weight)
+    part = fit(models[2], X, minutes=1e-9, **settings)
+    fit(models[3], X, resume=part, **settings)
+    assert same_weights(models[0], models[3])
+
+
+# -- a run that was begun in another precision -------------------------------------------------------------------------
+
+
+def test_a_run_begun_on_another_processor_goes_on_in_its_own_precision(monkeypatch, capsys):
+    def on(native, stop=None, **changes):
+        monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: {"amx_bf16": native}, raising=False)
+        model = Line(ctrl_c_at(stop) if stop else None)
+        return model, fit(model, X, **{**SETTINGS, **changes})
+
+    for native in (True, False):
+        expected, whole = on(native)
+        assert capsys.readouterr().out == ""
+        _, part = on(native, stop=9)
+        capsys.readouterr()
+        model, history = on(not native, resume=part)
+        assert history.precision == whole.precision and history.loss == whole.loss and same_weights(model, expected)
+        words = capsys.readouterr().out
+        assert f"goes on in {whole.precision}" in words and ("slow" in words) == native and words.count("\n") == 1
+
+
+def test_a_run_goes_on_in_another_precision_if_that_is_asked(monkeypatch):
+    monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: {"amx_bf16": True}, raising=False)
+    part = fit(Line(ctrl_c_at(9)), X, **SETTINGS)
+    assert part.precision == "bfloat16"
+    history = fit(Line(ctrl_c_at(3)), X, resume=part, precision="float32", **SETTINGS)
+    assert history.precision == "float32" and len(history.loss) == 12
+    assert fit(Line(), X, resume=history, **SETTINGS).precision == "float32", "the last one is the run's own"
+    del part.state["settings"]["precision_asked"]  # as runs were written once
+    assert fit(Line(), X, resume=part, **SETTINGS).precision == "bfloat16"
+    fixed = fit(Line(ctrl_c_at(9)), X, precision="bfloat16", **SETTINGS)
+    with pytest.raises(ValueError, match="other settings: precision was bfloat16, is float32; give those"):
+        fit(Line(), X, resume=fixed, precision="float32", **SETTINGS)
+
+
+# -- several at once ---------------------------------------------------------------------------------------------------
+
+
+def test_trainings_in_threads_of_one_process_are_what_each_is_alone():
+    alone = {seed: fit(Noisy(), X, **NOISY, generator=generator(seed)) for seed in range(4)}
+    barrier, together = threading.Barrier(4), {}
+
+    def train_one(seed):
+        barrier.wait()
+        together[seed] = fit(Noisy(lambda _: time.sleep(1e-4)), X, **NOISY, generator=generator(seed))
+
+    state = torch.get_rng_state()
+    threads = [threading.Thread(target=train_one, args=[seed]) for seed in alone]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    for seed, history in alone.items():
+        assert together[seed].loss == history.loss and together[seed].measured == history.measured
+    assert torch.equal(torch.get_rng_state(), state)
+
+
+def test_a_training_within_a_measurement_gives_the_random_numbers_back():
+    def look(model):
+        torch.manual_seed(3)
+        before = torch.rand(())
+        fit(Noisy(), X, **dict(NOISY, measure=None, steps=2))
+        torch.manual_seed(3)
+        torch.rand(())
+        expected = torch.rand(())
+        torch.manual_seed(3)
+        assert torch.rand(()) == before
+        fit(Noisy(), X, **dict(NOISY, measure=None, steps=2))
+        assert torch.rand(()) == expected
+        return 0.0
+
+    fit(Noisy(), X, **dict(NOISY, measure=look, steps=2))
 
 
 # -- bad input ---------------------------------------------------------------------------------------------------------
