@@ -27,11 +27,15 @@ class ContextTable(Autoregressive):
     def __init__(self, event_shape: tuple[int, int, int], neighbours=(), levels: int = 2):
         super().__init__(event_shape, levels)
         check_image_shape(self.event_shape)
-        self.neighbours = tuple((int(row), int(column)) for row, column in neighbours)
+        try:
+            self.neighbours = tuple((int(row), int(column)) for row, column in neighbours)
+        except (TypeError, ValueError):
+            wanted = "pairs of offsets such as [(0, -1), (-1, 0)]"
+            raise TypeError(f"neighbours are {neighbours!r}; expected {wanted}") from None
         if late := [offset for offset in self.neighbours if offset >= (0, 0)]:
             raise ValueError(f"neighbours {late} are not earlier in raster order; expected such as (0, -1) or (-1, 1)")
-        contexts, size = levels ** len(self.neighbours), math.prod(self.event_shape)
-        self.register_buffer("counts", torch.zeros(size, contexts, levels))
+        contexts, size = self.levels ** len(self.neighbours), math.prod(self.event_shape)
+        self.register_buffer("counts", torch.zeros(size, contexts, self.levels))
 
     def count(self, x: Tensor) -> "ContextTable":
         """Count the levels of (N, 1, H, W) images in each context: the maximum of the likelihood, in closed form."""
