@@ -65,4 +65,4 @@ def article(value) -> str:
     if value is None:
         return "None"
     name = type(value).__name__
-    return f"{'an' if name[0].lower() in 'aeiou' else 'a'} {name}"
+    return f"{'an' if name.lower().startswith((*'aeiou', 'nd')) else 'a'} {name}"
