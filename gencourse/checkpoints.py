@@ -17,6 +17,7 @@ from . import __version__, data
 from ._errors import UnknownName, WrongValue
 from ._files import FILES, write_whole
 from .models import GAN
+from .models.base import usual_settings
 from .models.vae import WarmUp
 from .recipes import RECIPES, image_gan
 from .storage import load as load_weights
@@ -187,7 +188,8 @@ def write_card(weights: Path, card: dict) -> None:
 
 
 def _build(name: str, build: dict) -> torch.nn.Module:
-    with torch.random.fork_rng(devices=[]):  # the weights to begin with; the global random state stays as it was
+    # the weights to begin with, in float32 on the CPU; the global random state stays as it was
+    with torch.random.fork_rng(devices=[]), usual_settings():
         return RECIPES[name]["model"](**build)
 
 

@@ -15,6 +15,7 @@ import torch
 from torch import Tensor
 
 from gencourse._files import DataError, check, data_root, read
+from gencourse.models.checks import positive_integer
 
 __all__ = [
     "GRID", "RING", "SAMPLE_RATE", "DataError", "Modes", "SpokenWords", "Windows", "all_sequences", "binarise", "check",
@@ -133,10 +134,8 @@ def windows(spoken: SpokenWords, length: int, hop: int | None = None, levels: in
 
     Raises ValueError for a length or hop below 1, or a word that is not in vocabulary().
     """
-    hop = length if hop is None else hop
-    for name, value in (("length", length), ("hop", hop)):
-        if isinstance(value, bool) or not isinstance(value, int) or value < 1:
-            raise ValueError(f"{name} is {value!r}; expected a whole number of samples, at least 1")
+    length = positive_integer("length", length)
+    hop = length if hop is None else positive_integer("hop", hop)
     if not spoken.waveforms:
         raise ValueError("there are no recordings to cut into windows")
     index = {word: i for i, word in enumerate(vocabulary())}
@@ -151,7 +150,8 @@ def windows(spoken: SpokenWords, length: int, hop: int | None = None, levels: in
         for start in sorted({*range(0, last + 1, hop), last}):
             pieces.append(encoded[start : start + length])
             places.append((index[word], i, start))
-    return Windows(torch.stack(pieces), *torch.tensor(places).unbind(1))
+    levels_of_all = torch.stack(pieces)
+    return Windows(levels_of_all, *torch.tensor(places, device=levels_of_all.device).unbind(1))
 
 
 def mu_law_encode(x: Tensor, levels: int = 256) -> Tensor:
@@ -165,7 +165,7 @@ def mu_law_encode(x: Tensor, levels: int = 256) -> Tensor:
     x: floating point in [-1, 1], any shape. Returns uint8, or int64 for more than 256 levels.
     Raises TypeError for integers, ValueError for NaN, values outside [-1, 1] or an empty x.
     """
-    _check_levels(levels)
+    levels = _check_levels(levels)
     _check_tensor(x, "x")
     if not x.is_floating_point():
         raise TypeError(f"x is {x.dtype}; expected floating point in [-1, 1] (16-bit samples: x / 32768)")
@@ -187,7 +187,7 @@ def mu_law_decode(index: Tensor, levels: int = 256) -> Tensor:
     index: integers from 0 to levels - 1, any shape. Returns float32 in [-1, 1], the ends exactly.
     Raises TypeError for another dtype, ValueError for a level out of range or an empty index.
     """
-    _check_levels(levels)
+    levels = _check_levels(levels)
     _check_tensor(index, "index")
     if index.is_floating_point() or index.is_complex() or index.dtype == torch.bool:
         raise TypeError(f"index is {index.dtype}; expected integer levels from 0 to {levels - 1}")
@@ -208,18 +208,18 @@ def all_sequences(length: int, levels: int) -> Tensor:
     Returns (levels ** length, length) uint8.
     Raises ValueError if there are none, or more than 2 ** 20.
     """
-    if length < 1 or not 1 <= levels <= 256 or levels**length > 2**20:
+    length, levels = positive_integer("length", length), positive_integer("levels", levels)
+    if levels > 256 or levels**length > 2**20:
         raise ValueError(f"length {length}, levels {levels}: expected length ≥ 1, levels from 1 to 256 and "
                          f"at most 2 ** 20 sequences")
-    number = torch.arange(levels**length).unsqueeze(1)  # (N, 1)
-    place = levels ** torch.arange(length - 1, -1, -1)  # (length,)
+    number = torch.arange(levels**length, device="cpu").unsqueeze(1)  # (N, 1)
+    place = levels ** torch.arange(length - 1, -1, -1, device="cpu")  # (length,)
     return (number // place % levels).to(torch.uint8)
 
 
 def tiny_images(side: int) -> Tensor:
     """Every black-and-white image of side × side pixels: (2 ** side², 1, side, side) uint8. Sides 1 to 4."""
-    if side not in (1, 2, 3, 4):
-        raise ValueError(f"side is {side!r}; expected 1, 2, 3 or 4 (side 5 would make 33,554,432 images)")
+    side = positive_integer("side", side, most=4)  # side 5 would make 33,554,432 images
     return all_sequences(side * side, 2).reshape(-1, 1, side, side)
 
 
@@ -231,19 +231,20 @@ class Modes(NamedTuple):
 
 
 # the two toy sets of VEEGAN (Srivastava et al., arXiv:1705.07761, section 4.1) and PacGAN (arXiv:1712.04086)
-_angles = torch.arange(8, dtype=torch.float64) * (2 * math.pi / 8)  # linspace(0, 2π, 8) would put the last on the first
-_lines = torch.arange(-4, 5, 2, dtype=torch.float32)
+# linspace(0, 2π, 8) would put the last on the first
+_angles = torch.arange(8, dtype=torch.float64, device="cpu") * (2 * math.pi / 8)
+_lines = torch.arange(-4, 5, 2, dtype=torch.float32, device="cpu")
 RING = Modes(torch.stack([_angles.cos(), _angles.sin()], 1).float(), 0.01)  # 8 centres, radius 1
 GRID = Modes(torch.cartesian_prod(_lines, _lines), 0.05)  # 25 centres, {-4, -2, 0, 2, 4}²
 
 
 def ring(n: int, generator: torch.Generator) -> Tensor:
-    """Eight narrow Gaussians on the unit circle, RING: (n, 2) float32. Raises as `grid` does."""
+    """Eight narrow Gaussians on the unit circle, RING: (n, 2) float32, where the generator is. Raises as `grid`."""
     return _draw_modes(RING, n, generator)
 
 
 def grid(n: int, generator: torch.Generator) -> Tensor:
-    """Twenty-five narrow Gaussians on a square lattice, GRID: (n, 2) float32.
+    """Twenty-five narrow Gaussians on a square lattice, GRID: (n, 2) float32, where the generator is.
 
     Raises TypeError without a generator or a whole number n, ValueError for n below 1.
     """
@@ -254,12 +255,10 @@ def _draw_modes(modes: Modes, n: int, generator: torch.Generator) -> Tensor:
     if not isinstance(generator, torch.Generator):
         raise TypeError(f"a toy set needs a torch.Generator, got {type(generator).__name__}: "
                         f"ring(n, torch.Generator().manual_seed(0))")
-    if isinstance(n, bool) or not isinstance(n, int):
-        raise TypeError(f"n is {n!r}; expected a whole number of points")
-    if n < 1:
-        raise ValueError(f"n is {n}; expected at least one point")
-    which = torch.randint(len(modes.centres), (n,), generator=generator)
-    return modes.centres[which] + modes.sigma * torch.randn(n, 2, generator=generator)
+    n, device = positive_integer("n", n), generator.device
+    which = torch.randint(len(modes.centres), (n,), generator=generator, device=device)
+    noise = torch.randn(n, 2, generator=generator, device=device, dtype=torch.float32)
+    return modes.centres.to(device)[which] + modes.sigma * noise
 
 
 # Reading and checking -------------------------------------------------------------------------------------
@@ -299,6 +298,5 @@ def _check_tensor(x: Tensor, name: str) -> None:
         raise ValueError(f"{name} is empty: its shape is {tuple(x.shape)}")
 
 
-def _check_levels(levels: int) -> None:
-    if isinstance(levels, bool) or not isinstance(levels, int) or not 2 <= levels <= 2**16:
-        raise ValueError(f"levels is {levels!r}; expected a whole number from 2 to 65,536")
+def _check_levels(levels: int) -> int:
+    return positive_integer("levels", levels, least=2, most=2**16)

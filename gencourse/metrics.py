@@ -7,16 +7,16 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
+from .models.base import drawn, with_gradients, working
+from .models.checks import article, number, positive_integer
 from .progress import progress
 
 
 @torch.no_grad()
 def nats(model: nn.Module, x: Tensor, condition: Tensor | None = None, batch_size: int = 50) -> Tensor:
     """Negative log-likelihood of every example, -log P(x), by batches: (N, *event_shape) -> (N,) nats."""
-    if len(x) == 0:
-        raise ValueError("x is empty; expected at least one example")
-    if batch_size < 1:
-        raise ValueError(f"batch_size is {batch_size}; expected at least 1")
+    batch_size = positive_integer("batch_size", batch_size)
+    _check_examples(x)
     if condition is not None and len(condition) != len(x):
         raise ValueError(f"condition has {len(condition)} entries; expected one for each of {len(x)} examples")
     starts = range(0, len(x), batch_size)
@@ -33,10 +33,8 @@ def features(model: nn.Module, x: Tensor, batch_size: int = 500) -> Tensor:
 
     Of a classifier they are the space in which `frechet_distance`, `precision_recall` and `c_t` compare images.
     """
-    if len(x) == 0:
-        raise ValueError("x is empty; expected at least one example")
-    if batch_size < 1:
-        raise ValueError(f"batch_size is {batch_size}; expected at least 1")
+    batch_size = positive_integer("batch_size", batch_size)
+    _check_examples(x)
     return torch.cat([model.features(part) for part in x.split(batch_size)])
 
 
@@ -48,8 +46,8 @@ def importance_bound(
 
     generator: of the draws; by default a new one with seed 0.
     """
-    if len(x) == 0:
-        raise ValueError("x is empty; expected at least one example")
+    n_samples = positive_integer("n_samples", n_samples)
+    _check_examples(x)
     generator = generator or torch.Generator(x.device).manual_seed(0)
     size = max(1, 100_000 // n_samples)
     parts = [x[i : i + size] for i in range(0, len(x), size)]
@@ -74,12 +72,9 @@ def bits_per_sample(model: nn.Module, recordings: Sequence[Tensor], condition: T
 
 def bits_per_dimension(nats: float | Tensor, n_dimensions: int) -> float | Tensor:
     """Nats of a whole event -> bits for each of its dimensions: nats / (n_dimensions · ln 2)."""
-    if n_dimensions < 1:
-        raise ValueError(f"n_dimensions is {n_dimensions}; expected at least 1 (28·28 = 784 for a digit)")
-    return nats / (n_dimensions * math.log(2))
+    return nats / (positive_integer("n_dimensions", n_dimensions) * math.log(2))
 
 
-@torch.enable_grad()
 def receptive_field(model: nn.Module, position: Sequence[int], n_probes: int = 8, generator=None) -> Tensor:
     """How strongly the prediction at `position` depends on every position of the event.
 
@@ -91,18 +86,22 @@ def receptive_field(model: nn.Module, position: Sequence[int], n_probes: int = 8
 
     Returns:
         (*event_shape), absolute gradient.
+
+    Raises:
+        TypeError, ValueError: a position outside the event, no probe.
     """
-    shape = tuple(model.event_shape)
+    shape, n_probes = tuple(model.event_shape), positive_integer("n_probes", n_probes)
     if len(position) != len(shape) or not all(0 <= i < size for i, size in zip(position, shape)):
         raise ValueError(f"position is {tuple(position)}; expected an index into event_shape {shape}")
-    generator = generator or torch.Generator().manual_seed(0)
-    x = torch.rand(n_probes, *model.event_shape, generator=generator) * (model.levels - 1)
-    x.requires_grad_(True)
-    condition = None if model.n_classes is None else torch.zeros(n_probes, dtype=torch.long)
-    logits = model.logits(x, condition)  # (n_probes, levels, *event_shape)
-    here = logits[(slice(None), slice(None), *position)]  # (n_probes, levels)
-    weights = torch.randn(here.shape, generator=generator)
-    (gradient,) = torch.autograd.grad((here * weights).sum(), x)
+    generator, weight = generator or torch.Generator("cpu").manual_seed(0), working(model)
+    with with_gradients():
+        x = drawn(torch.rand, (n_probes, *shape), weight.device, generator).to(weight.dtype) * (model.levels - 1)
+        x.requires_grad_(True)
+        condition = None if model.n_classes is None else torch.zeros(n_probes, dtype=torch.long, device=x.device)
+        logits = model.logits(x, condition)  # (n_probes, levels, *event_shape)
+        here = logits[(slice(None), slice(None), *position)]  # (n_probes, levels)
+        weights = drawn(torch.randn, here.shape, x.device, generator)
+        (gradient,) = torch.autograd.grad((here * weights).sum(), x)
     return gradient.abs().amax(0)
 
 
@@ -111,6 +110,8 @@ def patch_frequencies(x: Tensor, size: int) -> Tensor:
 
     The index of a patch is its pixels read as a binary number, the first pixel counting most.
     """
+    if not isinstance(x, Tensor):
+        raise TypeError(f"x is {article(x)}; expected a torch.Tensor (N, 1, H, W) of zeros and ones")
     if x.dim() != 4 or x.shape[1] != 1 or not ((x == 0) | (x == 1)).all():
         raise ValueError(f"x has shape {tuple(x.shape)}; expected (N, 1, H, W), all zeros and ones")
     if size not in (1, 2, 3, 4) or size > min(x.shape[2:]) or not len(x):
@@ -124,7 +125,11 @@ def patch_frequencies(x: Tensor, size: int) -> Tensor:
 
 
 def jensen_shannon(p: Tensor, q: Tensor) -> float:
-    """½ KL(p ‖ m) + ½ KL(q ‖ m) with m = (p + q)/2, in nats, between 0 and log 2, of two (K,) distributions."""
+    """½ KL(p ‖ m) + ½ KL(q ‖ m) with m = (p + q)/2, in nats, between 0 and log 2, of two (K,) distributions.
+
+    Raises TypeError, ValueError: no tensors, unlike shapes, numbers that are no probabilities.
+    """
+    _check_distributions(p=p, q=q)
     m = (p + q) / 2
     return (0.5 * (torch.xlogy(p, p / m).nan_to_num() + torch.xlogy(q, q / m).nan_to_num()).sum()).item()
 
@@ -141,11 +146,8 @@ def share_in_holes(draws: Tensor, codes: Tensor, held_out: Tensor, quantile: flo
     Args:
         draws: (S, latent). codes: (N, latent), of the training data. held_out: (M, latent), of other data.
     """
-    for name, z in dict(draws=draws, codes=codes, held_out=held_out).items():
-        if z.dim() != 2 or z.shape[1] != codes.shape[-1] or not len(z):
-            raise ValueError(f"{name} has shape {tuple(z.shape)}; expected (N, latent), one width for all three")
-    if not 0 < quantile < 1:
-        raise ValueError(f"quantile is {quantile}; expected a number between 0 and 1")
+    _check_features(draws=draws, codes=codes, held_out=held_out)
+    quantile = number("quantile", quantile, most=1, open_ended=True)
 
     def nearest(z):
         return torch.cat([torch.cdist(part, codes).amin(1) for part in z.split(500)])
@@ -159,7 +161,8 @@ def kl_to_standard_normal(z: Tensor) -> float:
     ½ (tr C + mᵀm − latent − log det C). No law with that mean and covariance has a smaller one, so it is a lower
     bound of the KL of the law that the codes come from.
     """
-    if z.dim() != 2 or len(z) <= z.shape[1]:
+    _check_features(z=z)
+    if len(z) <= z.shape[1]:
         raise ValueError(f"z has shape {tuple(z.shape)}; expected (N, latent), more codes than dimensions")
     mean, covariance = z.double().mean(0), torch.cov(z.double().T).view(z.shape[1], z.shape[1])
     return (0.5 * (covariance.trace() + mean @ mean - z.shape[1] - torch.logdet(covariance))).item()
@@ -171,14 +174,20 @@ def mutual_information(a: Tensor, b: Tensor, bins: int = 20) -> float:
     Real numbers are cut into `bins` equally full intervals; integers are classes. Counts overestimate it, by about
     (rows − 1)(columns − 1) / 2N: for the floor shuffle one of the two.
     """
+    for name, v in dict(a=a, b=b).items():
+        if not isinstance(v, Tensor):
+            raise TypeError(f"{name} is {article(v)}; expected a torch.Tensor (N,)")
+        if not torch.isfinite(v).all():
+            raise ValueError(f"{name} holds NaN or infinite values; expected finite numbers, or classes")
     if a.dim() != 1 or a.shape != b.shape or len(a) < 2:
         raise ValueError(f"a has shape {tuple(a.shape)}, b {tuple(b.shape)}; expected (N,) both, N at least 2")
-    if bins < 2:
-        raise ValueError(f"bins is {bins}; expected at least 2")
+    bins = positive_integer("bins", bins, least=2)
 
     def classes(v):
         if v.is_floating_point():
-            v = torch.bucketize(v.contiguous(), v.quantile(torch.linspace(0, 1, bins + 1).to(v)[1:-1]))
+            v = v.detach().to(torch.promote_types(v.dtype, torch.float32)).contiguous()
+            shares = torch.linspace(0, 1, bins + 1, dtype=torch.float32, device=v.device).to(v.dtype)
+            v = torch.bucketize(v, v.quantile(shares[1:-1]))
         return v.unique(return_inverse=True)[1]
 
     i, j = classes(a), classes(b)
@@ -209,13 +218,16 @@ def _moments(images: Tensor) -> tuple[Tensor, Tensor, Tensor]:
     """Ink in [0, 1], (N, H, W), and the place of each pixel seen from its centre of mass: rows, columns."""
     ink = _ink(images)
     mass = ink.sum((1, 2)).clamp(min=1e-9)[:, None, None]
-    y, x = torch.arange(ink.shape[1]).to(ink)[None, :, None], torch.arange(ink.shape[2]).to(ink)[None, None]
+    rows, columns = (torch.arange(size, dtype=ink.dtype, device=ink.device) for size in ink.shape[1:])
+    y, x = rows[None, :, None], columns[None, None]
     return ink, y - (ink * y).sum((1, 2), True) / mass, x - (ink * x).sum((1, 2), True) / mass
 
 
 def _ink(images: Tensor) -> Tensor:
     """(N, 1, H, W) images -> (N, H, W) float32; grey levels of uint8, 0 … 255, become numbers in [0, 1]."""
-    if images.dim() != 4 or images.shape[1] != 1 or not len(images):
+    if not isinstance(images, Tensor):
+        raise TypeError(f"images are {article(images)}; expected a torch.Tensor (N, 1, H, W)")
+    if images.dim() != 4 or images.shape[1] != 1 or not images.numel():
         raise ValueError(f"images have shape {tuple(images.shape)}; expected (N, 1, H, W)")
     if not torch.isfinite(images).all():
         raise ValueError("images hold NaN or infinite values; look for where they come from")
@@ -233,11 +245,11 @@ def cell_probabilities(density: Callable[[Tensor], Tensor], edges: Tensor, point
     Returns:
         (n² + 1,) float64, the cells in the order of `torch.histogramdd`: the second coordinate runs fastest.
     """
-    n = len(edges) - 1
-    if n < 1 or points < 1:
-        raise ValueError(f"{len(edges)} edges and {points} points in a cell; expected at least 2 edges and 1 point")
+    n, points = len(edges) - 1, positive_integer("points", points)
+    if n < 1:
+        raise ValueError(f"there are {len(edges)} edges; expected at least 2")
     low, step = edges[0].double(), (edges[-1] - edges[0]).double() / (n * points)
-    middles = low + step * (torch.arange(n * points, dtype=torch.float64) + 0.5)
+    middles = low + step * (torch.arange(n * points, dtype=torch.float64, device=edges.device) + 0.5)
     values = density(torch.cartesian_prod(middles, middles)).double().view(n, points, n, points)
     inside = values.sum((1, 3)).flatten() * step**2
     return torch.cat([inside, (1 - inside.sum()).clamp(min=0)[None]])
@@ -245,8 +257,7 @@ def cell_probabilities(density: Callable[[Tensor], Tensor], edges: Tensor, point
 
 def total_variation(p: Tensor, q: Tensor) -> float:
     """½ Σ |p − q| of two (K,) distributions: the most that they differ in the probability of any set; 0 to 1."""
-    if p.shape != q.shape or p.dim() != 1:
-        raise ValueError(f"p has shape {tuple(p.shape)}, q {tuple(q.shape)}; expected the same (K,)")
+    _check_distributions(p=p, q=q)
     return 0.5 * (p - q).abs().sum().item()
 
 
@@ -274,8 +285,7 @@ def mode_statistics(samples: Tensor, centres: Tensor, sigma: float) -> Modes:
         samples: (N, D). centres: (K, D). sigma: the standard deviation of each mode, in the units of the samples.
     """
     _check_features(samples=samples, centres=centres)
-    if not 0 < sigma < math.inf:
-        raise ValueError(f"sigma is {sigma}; expected a positive number, the standard deviation of a mode")
+    sigma = number("sigma", sigma, open_ended=True)
     distance, mode = _nearest(samples, centres)
     good = distance <= 3 * sigma
     return _modes(mode[good], len(centres), len(samples))
@@ -293,8 +303,7 @@ def class_modes(logits: Tensor, confidence: float = 0.9) -> Modes:
         logits: (N, K), of a classifier.
     """
     _check_features(logits=logits)
-    if not 0 <= confidence <= 1:
-        raise ValueError(f"confidence is {confidence}; expected a probability")
+    confidence = number("confidence", confidence, most=1)
     probability, mode = logits.softmax(1).max(1)
     return _modes(mode[probability >= confidence], logits.shape[1], len(logits))
 
@@ -369,7 +378,8 @@ def precision_recall(real: Tensor, fake: Tensor, k: int = 3) -> PrecisionRecall:
         real: (N, F). fake: (M, F). k: 1 to N − 1 and M − 1.
     """
     _check_features(real=real, fake=fake)
-    around_real, around_fake = _radii(real, k, "real"), _radii(fake, k, "fake")
+    k = _neighbour(k, real=real, fake=fake)
+    around_real, around_fake = _radii(real, k), _radii(fake, k)
     precise, recalled = torch.zeros(len(fake), dtype=torch.bool, device=fake.device), []
     for rows, distance in _distances(real, fake):
         precise |= (distance < around_real[rows, None]).any(0)
@@ -395,17 +405,23 @@ def density_coverage(real: Tensor, fake: Tensor, k: int = 5) -> DensityCoverage:
         real: (N, F). fake: (M, F). k: 1 to N − 1.
     """
     _check_features(real=real, fake=fake)
-    radius, inside, covered = _radii(real, k, "real"), 0, 0
+    k = _neighbour(k, real=real)
+    radius, inside, covered = _radii(real, k), 0, 0
     for rows, distance in _distances(real, fake):
         within = distance < radius[rows, None]
         inside, covered = inside + within.sum().item(), covered + within.any(1).sum().item()
     return DensityCoverage(inside / (k * len(fake)), covered / len(real))
 
 
-def _radii(x: Tensor, k: int, name: str) -> Tensor:
+def _neighbour(k: int, **clouds: Tensor) -> int:
+    """k as an int, or an error unless every point of the clouds has so many others."""
+    for name, x in clouds.items():
+        k = positive_integer(f"k, for {len(x)} points of {name},", k, most=len(x) - 1)
+    return k
+
+
+def _radii(x: Tensor, k: int) -> Tensor:
     """Distance of every point to its k-th nearest other: (N, F) -> (N,)."""
-    if isinstance(k, bool) or not isinstance(k, int) or not 1 <= k < len(x):
-        raise ValueError(f"k is {k!r} for {len(x)} points of {name}; expected a whole number from 1 to {len(x) - 1}")
     return torch.cat([distance.kthvalue(k + 1, 1).values for _, distance in _distances(x, x)])  # the first is itself
 
 
@@ -426,12 +442,36 @@ def _distances(a: Tensor, b: Tensor, numbers: int = 2**21) -> Iterator[tuple[sli
         yield slice(i, i + size), torch.cdist(part, b, compute_mode="donot_use_mm_for_euclid_dist")
 
 
+def _check_examples(x: Tensor) -> None:
+    """Raise unless x is a batch of at least one example."""
+    if not isinstance(x, Tensor):
+        raise TypeError(f"x is {article(x)}; expected a torch.Tensor (N, *event_shape)")
+    if x.dim() == 0 or len(x) == 0:
+        raise ValueError(f"x is empty, of shape {tuple(x.shape)}; expected at least one example")
+
+
+def _check_distributions(**laws: Tensor) -> None:
+    """Raise unless all are (K,) probabilities, of one K."""
+    for name, p in laws.items():
+        if not isinstance(p, Tensor) or not p.is_floating_point():
+            kind = p.dtype if isinstance(p, Tensor) else article(p)
+            raise TypeError(f"{name} is {kind}; expected a floating-point tensor (K,) of probabilities")
+    shapes = [tuple(p.shape) for p in laws.values()]
+    if len(set(shapes)) > 1 or len(shapes[0]) != 1 or shapes[0] == (0,):
+        had = ", ".join(f"{name} has shape {shape}" for name, shape in zip(laws, shapes))
+        raise ValueError(f"{had}; expected the same (K,)")
+    for name, p in laws.items():
+        if not ((p >= 0).all() and abs(p.double().sum().item() - 1) < 1e-3):  # NaN is not
+            raise ValueError(f"{name} is no distribution: from {p.min():g} to {p.max():g}, with sum {p.sum():g}; "
+                             f"expected probabilities, 1 together: counts / counts.sum()")
+
+
 def _check_features(**clouds: Tensor) -> None:
     """Raise unless all are (N, F) of finite numbers, of one width F."""
     width = None
     for name, x in clouds.items():
         if not isinstance(x, Tensor):
-            raise TypeError(f"{name} is of type {type(x).__name__}; expected a torch.Tensor (N, F)")
+            raise TypeError(f"{name} is {article(x)}; expected a torch.Tensor (N, F)")
         if x.dim() != 2 or not x.numel():
             raise ValueError(f"{name} has shape {tuple(x.shape)}; expected (N, F), such as images.flatten(1)")
         if x.is_complex() or not torch.isfinite(x).all():
@@ -466,11 +506,10 @@ def c_t(
         ValueError: a cell without training or held-out examples, or no cell with 20 samples: take fewer cells.
     """
     _check_features(train=train, held_out=held_out, samples=samples)
-    if isinstance(cells, bool) or not isinstance(cells, int) or not 1 <= cells <= len(train):
-        raise ValueError(f"cells is {cells!r}; expected a whole number from 1 to {len(train)}, the training examples")
+    cells = positive_integer("cells", cells, most=len(train))
     if cells == 1:
         return _z_u(train, held_out, samples)
-    centres = _k_means(train, cells, generator or torch.Generator().manual_seed(0))
+    centres = _k_means(train, cells, generator or torch.Generator("cpu").manual_seed(0))
     in_train, in_held_out, in_samples = (_nearest(x, centres)[1] for x in (train, held_out, samples))
     weights, scores = [], []
     for cell in range(cells):
@@ -496,7 +535,7 @@ def _z_u(train: Tensor, held_out: Tensor, samples: Tensor) -> float:
 def _k_means(x: Tensor, k: int, generator: torch.Generator, steps: int = 20) -> Tensor:
     """Centres (k, F) of Lloyd's algorithm; a centre that lost all its points stays where it is."""
     x = x.double()
-    centres = x[torch.randperm(len(x), generator=generator)[:k]]
+    centres = x[torch.randperm(len(x), generator=generator, device=generator.device)[:k].to(x.device)]
     for _ in range(steps):
         cell = _nearest(x, centres)[1]
         counts = torch.bincount(cell, minlength=k)[:, None]
@@ -546,8 +585,7 @@ def birthday_support(samples: Tensor, threshold: float = 0.0) -> Support:
     _check_features(samples=samples)
     if len(samples) < 2:
         raise ValueError(f"samples has {len(samples)} row; duplicates need two at least")
-    if not 0 <= threshold < math.inf:
-        raise ValueError(f"threshold is {threshold}; expected a distance, at least 0")
+    threshold = number("threshold", threshold)
     twice = sum((distance <= threshold).sum().item() for _, distance in _distances(samples, samples)) - len(samples)
     pairs, equal = len(samples) * (len(samples) - 1) / 2, twice // 2
     most = equal + 2 * math.sqrt(equal) + 3  # what is seen may be a small number by chance (Poisson)
@@ -588,11 +626,12 @@ def spectrum(images: Tensor) -> Spectrum:
     height, width = ink.shape[1:]
     total = sum(torch.fft.fft2(part.double()).abs().square().sum(0) for part in ink.split(1000))
     power, page = total / ink.numel(), max(height, width)  # (H, W)
-    distance = torch.hypot(torch.fft.fftfreq(height)[:, None], torch.fft.fftfreq(width))  # (H, W)
+    kind = dict(dtype=torch.float32, device=ink.device)
+    distance = torch.hypot(torch.fft.fftfreq(height, **kind)[:, None], torch.fft.fftfreq(width, **kind))  # (H, W)
     ring = (distance * page).round().long()
     inside = ring <= page // 2
     counts = torch.bincount(ring[inside])
-    return Spectrum(torch.arange(len(counts)) / page, torch.bincount(ring[inside], power[inside]) / counts)
+    return Spectrum(torch.arange(len(counts), **kind) / page, torch.bincount(ring[inside], power[inside]) / counts)
 
 
 # Sounds --------------------------------------------------------------------------------------------------------------
@@ -611,10 +650,10 @@ def warped_distance(a: Tensor, b: Tensor) -> float:
     _check_features(a=a, b=b)
     apart = torch.cdist(a.double()[None], b.double()[None], compute_mode="donot_use_mm_for_euclid_dist")[0]  # (T, S)
     n, m = apart.shape
-    least = torch.full((n + 1, m + 1), math.inf, dtype=torch.float64)
+    least = torch.full((n + 1, m + 1), math.inf, dtype=torch.float64, device=apart.device)
     least[0, 0] = 0
     for diagonal in range(2, n + m + 1):  # i + j; what lies on one diagonal does not depend on each other
-        i = torch.arange(max(1, diagonal - m), min(n, diagonal - 1) + 1)
+        i = torch.arange(max(1, diagonal - m), min(n, diagonal - 1) + 1, device=apart.device)
         j = diagonal - i
         here = apart[i - 1, j - 1]
         one = torch.minimum(least[i - 1, j], least[i, j - 1]) + here

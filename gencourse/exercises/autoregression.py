@@ -11,12 +11,12 @@ import torch
 from torch import Tensor
 
 from .answers import as_numbers
-from .common import answer_to, usable
+from .common import answer_to, normal, usable
 from .core import Case, exercise, seeded, some
 
 
 def _bits(n: int) -> Tensor:
-    return torch.randint(0, 2, (n,), generator=seeded(n))
+    return torch.randint(0, 2, (n,), generator=seeded(n), device="cpu")
 
 
 _WEIGHTS = torch.frac(0.37 * torch.arange(1, 3000, dtype=torch.float64) ** 1.5) + 0.1
@@ -437,7 +437,7 @@ bits_per_dimension.mistake(
 # 5
 
 def _images(*shape: int) -> Tensor:
-    return torch.randn(*shape, generator=seeded(sum(shape)))
+    return normal(*shape, seed=sum(shape))
 
 
 @exercise(
@@ -779,7 +779,7 @@ def _(results):
 
 def _sound(n: int, levels: int) -> Tensor:
     """Samples in [-1, 1], loud and soft, none of them near the border between two levels."""
-    x = (torch.rand(4 * n, generator=seeded(n)) * 2 - 1) ** 3
+    x = (torch.rand(4 * n, generator=seeded(n), dtype=torch.float32, device="cpu") * 2 - 1) ** 3
     level = (torch.sign(x) * torch.log1p((levels - 1) * x.abs()) / math.log(levels) + 1) / 2 * (levels - 1)
     return x[(level.frac() - 0.5).abs() > 0.02][:n]
 
@@ -917,7 +917,7 @@ def _(results):
         Case(torch.tensor([0, 255])), Case(torch.arange(256)),
         Case(torch.tensor([[3, 100, 128], [127, 200, 254]])),
         Case(torch.arange(16), 16), Case(torch.tensor([0, 15]), 16), Case(torch.arange(0, 1000, 7), 1000),
-        Case(torch.randint(0, 256, (20,), generator=seeded(20))),
+        Case(torch.randint(0, 256, (20,), generator=seeded(20), device="cpu")),
     ),
 )
 def mu_law_decode(indices: Tensor, levels: int = 256) -> Tensor:

@@ -11,7 +11,7 @@ from .core import seeded
 
 def normal(*shape: int, seed: int, scale: float = 1.0) -> Tensor:
     """Draws from N(0, scale²): another tensor of this shape in each variant."""
-    return scale * torch.randn(shape, generator=seeded(seed), device="cpu")
+    return scale * torch.randn(shape, generator=seeded(seed), dtype=torch.float32, device="cpu")
 
 
 def slopes(fn, *arguments, of):

@@ -22,7 +22,7 @@ from .gan import _Network
 def _labels(*counts: int) -> Tensor:
     """So many samples of each class, in an order of no meaning."""
     labels = torch.arange(len(counts)).repeat_interleave(torch.tensor(counts))
-    return labels[torch.randperm(len(labels), generator=seeded(len(labels)))]
+    return labels[torch.randperm(len(labels), generator=seeded(len(labels)), device="cpu")]
 
 
 @exercise(

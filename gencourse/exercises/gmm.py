@@ -11,12 +11,12 @@ import torch
 from torch import Tensor
 
 from .answers import Unusable, as_numbers, shape_of
-from .common import answer_to, chance, usable
+from .common import answer_to, chance, normal, usable
 from .core import Case, exercise, seeded, some
 
 
 def _normal(seed: int, *shape: int) -> Tensor:
-    return torch.randn(*shape, generator=seeded(seed))
+    return normal(*shape, seed=seed)
 
 
 def _log_weights(*weights: float) -> Tensor:
@@ -1218,7 +1218,7 @@ _SPOTS = torch.tensor([[0.0, 0.0], [4.0, 0.0], [5.0, 0.0], [0.0, 9.0], [9.0, 9.0
 def _crowd(places: Tensor, counts: tuple) -> Tensor:
     """Points that stand on few places, so many on each, in no order."""
     x = places.repeat_interleave(torch.tensor(counts), 0)
-    return x[torch.randperm(len(x), generator=seeded(len(x)))]
+    return x[torch.randperm(len(x), generator=seeded(len(x)), device="cpu")]
 
 
 def _centres(fn, x, n_components, generator, n_calls=1) -> Tensor:

@@ -11,7 +11,7 @@ from .core import Case, exercise, seeded, some
 
 
 def _flips(n: int, heads: int) -> Tensor:
-    order = torch.randperm(n, generator=seeded(n))
+    order = torch.randperm(n, generator=seeded(n), device="cpu")
     return (order < heads).long()
 
 

@@ -5,8 +5,11 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from .. import checkpoints, data, metrics
+from ..models.base import usual_settings
+from ..models.checks import number, positive_integer
 
 
+@usual_settings()
 @torch.no_grad()
 def wrong_prefix(seed: int, *, flipped: float = 0.0, rows: int = 12) -> dict:
     """The stored PixelCNN completes digits whose upper rows are partly wrong: does it recover?
@@ -28,10 +31,7 @@ def wrong_prefix(seed: int, *, flipped: float = 0.0, rows: int = 12) -> dict:
             flipped = 0 they are the same numbers.
         true_recognised, true_plausible: of the true digits, the most that can be hoped for.
     """
-    if not 1 <= rows <= 26:
-        raise ValueError(f"rows is {rows}; expected 1 to 26 of the 28 rows")
-    if not 0 <= flipped <= 1:
-        raise ValueError(f"flipped is {flipped}; expected a share, 0 to 1")
+    rows, flipped = positive_integer("rows", rows, most=26), number("flipped", flipped, most=1)
     model, judge = checkpoints.load("pixelcnn")[0], checkpoints.load("classifier")[0]
     generator = torch.Generator().manual_seed(seed)
     images, labels = data.mnist("test")
@@ -66,8 +66,9 @@ def wrong_prefix(seed: int, *, flipped: float = 0.0, rows: int = 12) -> dict:
 
 def turned_over(x: Tensor, share: float, generator: torch.Generator) -> Tensor:
     """Binary images with exactly this share (rounded) of all pixels of the batch turned over, at random places."""
-    flips = torch.zeros(x.numel(), dtype=torch.uint8)
-    flips[torch.randperm(x.numel(), generator=generator)[: round(share * x.numel())]] = 1
+    flips = torch.zeros(x.numel(), dtype=torch.uint8, device=x.device)
+    places = torch.randperm(x.numel(), generator=generator, device=generator.device)
+    flips[places[: round(number("share", share, most=1) * x.numel())].to(x.device)] = 1
     return x ^ flips.view_as(x)
 
 

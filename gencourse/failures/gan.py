@@ -8,6 +8,7 @@ from torch import Tensor
 
 from .. import checkpoints, data, metrics
 from ..models import GAN, VAE, DiracGAN, Discriminator, Generator, PixelCNN
+from ..models.base import usual_settings, with_gradients
 from ..models.gan import RECIPE, generator_loss
 from ..train import GANHistory, fit, fit_gan
 from . import weights_of
@@ -63,6 +64,7 @@ METHODS = {
 }
 
 
+@usual_settings()
 def mode_collapse(
     seed: int, *, method: str = "plain", points: str = "ring", steps_d: int = 1, effort: float = 1.0
 ) -> dict:
@@ -108,6 +110,7 @@ def plane_gan(seed: int, hidden: tuple | None = None, hidden_d: tuple | None = N
         return GAN(generator, Discriminator((2,), hidden_d or hidden or RECIPE["hidden_d"], pack=pack), **game)
 
 
+@usual_settings()
 def too_strong(seed: int, *, loss: str = "original", head_start: int = 300) -> dict:
     """A discriminator that is ahead: what does the generator still hear?
 
@@ -147,6 +150,7 @@ def _heard(gan: GAN, noise: Tensor) -> tuple[float, float]:
     return torch.cat([g.flatten() for g in gradients]).norm().item(), logits.sigmoid().mean().item()
 
 
+@usual_settings()
 def balance(seed: int, *, loss: str = "non-saturating", ratio: float = 1.0) -> dict:
     """A contest out of balance: one player takes larger steps than the other.
 
@@ -175,6 +179,7 @@ def apart(samples: Tensor, points: Tensor) -> float:
     return (distance.amin(1).mean() + distance.amin(0).mean()).item() / 2
 
 
+@usual_settings()
 def stupid_judge(seed: int, *, width: int = 64) -> dict:
     """A discriminator with too few units: is it fooled by samples that another one sees through?
 
@@ -199,6 +204,7 @@ def stupid_judge(seed: int, *, width: int = 64) -> dict:
     return dict(own=own, other=other, fooled=own < 0.6, found_out=other > 0.9, good=found.high_quality)
 
 
+@usual_settings()
 def signals(seed: int, *, family: str = "GAN") -> dict:
     """Does what is minimised say how good the samples are?
 
@@ -247,6 +253,7 @@ def signals(seed: int, *, family: str = "GAN") -> dict:
     return dict(ranks, first=distances[0], last=distances[-1])
 
 
+@usual_settings()
 def blind_spot(seed: int, *, r1: float = 1.0, start: str = "noise") -> dict:
     """Gradient ascent on D(x): does one find images that it takes for digits, and nobody else does?
 
@@ -284,6 +291,7 @@ def blind_spot(seed: int, *, r1: float = 1.0, start: str = "noise") -> dict:
                 defeated=after > 0.9 and inside < inside_digits / 2)  # fmt: skip
 
 
+@with_gradients()
 def climb(discriminator: torch.nn.Module, x: Tensor, steps: int = 200, size: float = 0.01) -> Tensor:
     """Images (N, C, H, W) in [0, 1], moved up the logit by steps of the sign of its gradient; the weights stay."""
     x = x.clone()
@@ -294,6 +302,7 @@ def climb(discriminator: torch.nn.Module, x: Tensor, steps: int = 200, size: flo
     return x
 
 
+@usual_settings()
 def dirac_orbit(seed: int, *, loss: str = "original", r1: float = 0.0, noise: float = 0.0) -> dict:
     """The GAN of two numbers: does it come to rest?
 

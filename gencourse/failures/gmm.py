@@ -3,8 +3,10 @@
 import torch
 
 from ..models import GMM
+from ..models.base import usual_settings
 
 
+@usual_settings()
 def gmm_singular(
     seed: int, *, floor: float = 1e-6, n: int = 30, components: int = 6, covariance: str = "spherical"
 ) -> dict:

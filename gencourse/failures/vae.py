@@ -3,15 +3,18 @@
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
-from torch.distributions import Normal, kl_divergence
+from torch.distributions import kl_divergence
 
 from .. import checkpoints, data, metrics
 from ..models import VAE
+from ..models.base import usual_settings
+from ..models.checks import number, positive_integer
 from ..models.vae import reparameterise
 from ..train import fit
 from . import weights_of
 
 
+@usual_settings()
 def blur(seed: int, *, sigma: float = 0.5) -> dict:
     """A VAE whose pixels are N(m, sigma²): does it paint the average of two strips instead of either?
 
@@ -59,6 +62,7 @@ def blur(seed: int, *, sigma: float = 0.5) -> dict:
     }
 
 
+@usual_settings()
 def memorise(seed: int, *, beta: float = 1.0, n: int = 500) -> dict:
     """A VAE with a weak KL, trained on few digits: does it copy them instead of making new ones?
 
@@ -151,14 +155,13 @@ class ContextVAE(nn.Module):
 
     def __init__(self, event_shape=(1, 14, 14), latent=8, hidden=(128,), context=0, free_bits=0.0):
         super().__init__()
-        i = torch.arange(torch.Size(event_shape).numel())
-        if not 0 <= context < len(i) or free_bits < 0:
-            raise ValueError(f"context is {context}, free_bits {free_bits}; expected 0 to {len(i) - 1}, and 0 or more")
         self.vae = VAE(event_shape, latent, hidden=hidden)
-        self.free_bits = free_bits
+        size = torch.Size(self.vae.event_shape).numel()
+        context, self.free_bits = positive_integer("context", context, 0, size - 1), number("free_bits", free_bits)
+        i = torch.arange(size, device="cpu")
         back = i[:, None] - i  # (D, D), how far pixel j lies before pixel i
-        self.register_buffer("mask", ((0 < back) & (back <= context)).float())
-        self.W = nn.Parameter(torch.zeros(len(i), len(i)))
+        self.W = nn.Parameter(torch.zeros(size, size))
+        self.register_buffer("mask", ((0 < back) & (back <= context)).to(self.W))
 
     def logits(self, z: Tensor, x: Tensor) -> Tensor:
         """Of every pixel given the code and the pixels before: (B, latent), (B, *event_shape) -> (B, D)."""
@@ -170,7 +173,7 @@ class ContextVAE(nn.Module):
         q = self.vae.encode(x)
         z = reparameterise(q.mean, q.stddev, generator)
         log_px_z = -F.binary_cross_entropy_with_logits(self.logits(z, x), x.flatten(1), reduction="none").sum(1)
-        return log_px_z, kl_divergence(q, Normal(0.0, 1.0))
+        return log_px_z, kl_divergence(q, self.vae.prior)
 
     def loss(self, x: Tensor) -> Tensor:
         """−E[log P(x|z)] + Σ_j max(free_bits, KL_j), each averaged over the batch: nats per image."""
@@ -183,6 +186,7 @@ def charged(kl: Tensor, free_bits: float) -> Tensor:
     return kl.mean(0).clamp(min=free_bits).sum()
 
 
+@usual_settings()
 def posterior_collapse(seed: int, *, images: str = "textures", context: int = 0, free_bits: float = 0.0) -> dict:
     """A VAE whose decoder also sees the pixels before: does it still use the code?
 
@@ -229,7 +233,8 @@ def textures(n: int, generator: torch.Generator, pull: float = 1.2) -> Tensor:
     Returns:
         (n, 1, 14, 14) uint8, 0 or 1. Beyond the edge lies neither paper nor ink: no pull from there.
     """
-    x = torch.zeros(n, 15, 15)  # -1, 1, or 0 beyond the edge
+    n, pull, kind = positive_integer("n", n), float(pull), dict(dtype=torch.float32, device=generator.device)
+    x = torch.zeros(n, 15, 15, **kind)  # -1, 1, or 0 beyond the edge
     for row in range(1, 15):
         for column in range(1, 15):
             logit = pull * (x[:, row, column - 1] + x[:, row - 1, column])
@@ -237,6 +242,7 @@ def textures(n: int, generator: torch.Generator, pull: float = 1.2) -> Tensor:
     return (x[:, None, 1:, 1:] > 0).to(torch.uint8)
 
 
+@usual_settings()
 def holes(seed: int, *, beta: float = 1.0) -> dict:
     """Codes drawn from the prior where no digit has its code: are samples worse than what the decoder can do?
 

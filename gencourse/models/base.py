@@ -1,5 +1,15 @@
 """What every model of the course promises, and what the autoregressive ones share.
 
+A model computes in the dtype of its weights and on their device, whatever torch's defaults are at that time. New
+weights have the defaults of the moment when the model is built, as in every module of torch; those of a stored model
+are float32. Data are cast to the dtype of the weights, and never moved to another device. Weights are float32 or
+float64: fewer digits are for training alone, by autocast (`fit(…, precision="bfloat16")`), and are refused. A GMM is
+always float64.
+
+Random numbers come from the generator that is given, on its device, so that one on the CPU means the same numbers
+everywhere. Noise that becomes part of a code or of an event is drawn in the dtype of the weights; uniform numbers by
+which levels, zeros and ones or components are chosen are drawn in float32 (by a GMM in float64).
+
 An autoregressive model writes an event x = (x_1, …, x_D) the way a text is written, one symbol after the other,
 
     log P(x) = Σ_i log P(x_i | x_1, …, x_{i-1}),
@@ -8,15 +18,16 @@ so its likelihood is exact: one pass gives all D conditionals, and their logarit
 Sampling runs the same product forwards, D passes one after the other.
 """
 
+import contextlib
 import itertools
 import math
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-INTEGERS = (torch.uint8, torch.int16, torch.int32, torch.int64)
+from .checks import INTEGERS, article, positive_integer
 
 
 class Autoregressive(nn.Module):
@@ -70,7 +81,7 @@ class Autoregressive(nn.Module):
     # -- what all of them share --------------------------------------------------------------------------
 
     def log_prob(self, x: Tensor, condition: Tensor | None = None) -> Tensor:
-        """Exact log-likelihood, in float32 whatever precision the model was trained in.
+        """Exact log-likelihood, in the dtype of the weights whatever precision the model was trained in.
 
         Args:
             x: (B, *event_shape) level indices, an integer dtype.
@@ -85,7 +96,7 @@ class Autoregressive(nn.Module):
         self.check_levels(x)
         with torch.autocast(x.device.type, enabled=False):
             logits = self.logits(x, condition)
-        return -F.cross_entropy(logits.float(), x.long(), reduction="none").flatten(1).sum(1)
+        return -F.cross_entropy(widened(logits), x.long(), reduction="none").flatten(1).sum(1)
 
     def loss(self, x: Tensor, condition: Tensor | None = None) -> Tensor:
         """Negative log-likelihood in nats per example, averaged over the batch: what `fit` minimises."""
@@ -122,7 +133,7 @@ class Autoregressive(nn.Module):
 
     def _sample(self, event_shape, n, generator, cached, prefix, condition, progress) -> Tensor:
         n = positive_integer("n", n, least=0)
-        device = next(itertools.chain(self.parameters(), self.buffers())).device
+        device = working(self).device
         x = torch.zeros(n, *event_shape, dtype=torch.long, device=device)
         self.check_condition(condition, n)
         written = 0 if prefix is None else self._write_prefix(x, prefix)
@@ -154,14 +165,18 @@ class Autoregressive(nn.Module):
         return self.logits(x, condition).view(len(x), self.levels, -1)[:, :, i]
 
     def encode(self, x: Tensor) -> Tensor:
-        """Levels 0 … levels-1 spread evenly over [-1, 1], as float32; raises as `logits` does."""
+        """Levels 0 … levels-1 spread evenly over [-1, 1], in the dtype of the weights; raises as `logits` does."""
         if isinstance(x, Tensor) and x.is_floating_point():
             self._check_shape(x)
             if not torch.isfinite(x).all():
                 raise ValueError("x holds NaN or infinite values; expected numbers between 0 and levels - 1")
         else:
             self.check_levels(x)
-        return x.float() * (2 / (self.levels - 1)) - 1
+        return x.to(working(self).dtype) * (2 / (self.levels - 1)) - 1
+
+    def _scale(self) -> Tensor:
+        """2/(levels - 1), by which `encode` multiplies: as a tensor, so that levels take the dtype of the weights."""
+        return working(self).new_tensor(2 / (self.levels - 1))
 
     def check_levels(self, x: Tensor) -> None:
         """Raise unless x is a non-empty batch of level indices that this model can have."""
@@ -242,19 +257,20 @@ def class_bias(n_classes: int | None, channels: int) -> nn.Embedding | None:
 class CrossEntropy(torch.autograd.Function):
     """-Σ log softmax(logits)[target], a number, of logits (N, levels) in any precision and targets (N,).
 
-    As `F.cross_entropy(logits.float(), target, reduction="sum")`, in slices that stay in the processor's cache, and the
-    gradient, softmax less one-hot, is made in passing: with 256 levels a third of the time.
+    As `F.cross_entropy(widened(logits), target, reduction="sum")`, in slices that stay in the processor's cache, and
+    the gradient, softmax less one-hot, is made in passing: with 256 levels a third of the time.
     """
 
     SLICE = 2**18  # numbers
 
     @staticmethod
     def forward(ctx, logits: Tensor, target: Tensor) -> Tensor:
-        """(N, levels), (N,) -> a number, float32."""
+        """(N, levels), (N,) -> a number, float32, or float64 of logits in that."""
         rows = max(1, CrossEntropy.SLICE // logits.shape[1])
-        gradient, total = torch.empty_like(logits), logits.new_zeros((), dtype=torch.float32)
+        dtype = torch.promote_types(logits.dtype, torch.float32)
+        gradient, total = torch.empty_like(logits), logits.new_zeros((), dtype=dtype)
         for part, i, out in zip(logits.split(rows), target[:, None].split(rows), gradient.split(rows), strict=True):
-            log_p = part.float().log_softmax(1)
+            log_p = part.to(dtype).log_softmax(1)
             total -= log_p.gather(1, i).sum()
             out.copy_(log_p.exp_().scatter_add_(1, i, log_p.new_full(i.shape, -1.0)))
         ctx.save_for_backward(gradient)
@@ -265,6 +281,45 @@ class CrossEntropy(torch.autograd.Function):
     def backward(ctx, weight: Tensor) -> tuple[Tensor, None]:
         """The gradient that `forward` made, times that of the loss."""
         return ctx.saved_tensors[0] * weight, None
+
+
+def working(module: nn.Module) -> Tensor:
+    """One of the weights (or buffers) of a module: it computes on that one's device, and in its dtype.
+
+    Raises:
+        TypeError: weights in which a likelihood cannot be computed.
+    """
+    for weight in itertools.chain(module.parameters(), module.buffers()):
+        if weight.dtype in (torch.float32, torch.float64):
+            return weight
+        if weight.is_floating_point():
+            raise TypeError(f"the weights of this {type(module).__name__} are {weight.dtype}; expected float32 or "
+                            "float64: model.float() (to train faster in bfloat16: fit(…, precision=\"bfloat16\"))")
+    return torch.empty(0, dtype=torch.float32, device="cpu")  # a module without weights
+
+
+def widened(x: Tensor) -> Tensor:
+    """What a network gives under autocast, as float32; float64 stays."""
+    return x.to(torch.promote_types(x.dtype, torch.float32))
+
+
+@contextlib.contextmanager
+def with_gradients() -> Iterator[None]:
+    """Gradients can be taken inside, wherever it is called from."""
+    with torch.inference_mode(False), torch.enable_grad():
+        yield
+
+
+@contextlib.contextmanager
+def usual_settings() -> Iterator[None]:
+    """Torch as in a fresh Python, whatever its user has set: float32, on the CPU, with gradients."""
+    dtype = torch.get_default_dtype()
+    torch.set_default_dtype(torch.float32)
+    try:
+        with torch.device("cpu"), with_gradients():
+            yield
+    finally:
+        torch.set_default_dtype(dtype)
 
 
 def drawn(law, shape, device: torch.device, generator: torch.Generator | None, dtype: torch.dtype = torch.float32):
@@ -294,24 +349,6 @@ def fourier_features(u: Tensor, n: int) -> Tensor:
         return u
     phases = torch.cat([math.pi * 2**k * u for k in range(n)], 1)
     return torch.cat([u, phases.sin(), phases.cos()], 1)
-
-
-def positive_integer(name: str, value, least: int = 1) -> int:
-    """Return value as an int, or raise a TypeError / ValueError that names the argument."""
-    if isinstance(value, bool) or not hasattr(value, "__index__"):
-        raise TypeError(f"{name} is {value!r}; expected an integer of at least {least}")
-    value = value.__index__()
-    if value < least:
-        raise ValueError(f"{name} is {value}; expected at least {least}")
-    return value
-
-
-def article(value) -> str:
-    """'a list', 'an ndarray', 'None': for messages."""
-    if value is None:
-        return "None"
-    name = type(value).__name__
-    return f"{'an' if name[0].lower() in 'aeiou' else 'a'} {name}"
 
 
 def check_image_shape(event_shape: tuple[int, ...]) -> None:

@@ -6,7 +6,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from .base import Autoregressive, check_image_shape
+from .base import Autoregressive, check_image_shape, working
 
 
 class ContextTable(Autoregressive):
@@ -27,30 +27,38 @@ class ContextTable(Autoregressive):
     def __init__(self, event_shape: tuple[int, int, int], neighbours=(), levels: int = 2):
         super().__init__(event_shape, levels)
         check_image_shape(self.event_shape)
-        self.neighbours = tuple((int(row), int(column)) for row, column in neighbours)
+        try:
+            self.neighbours = tuple((int(row), int(column)) for row, column in neighbours)
+        except (TypeError, ValueError):
+            wanted = "pairs of offsets such as [(0, -1), (-1, 0)]"
+            raise TypeError(f"neighbours are {neighbours!r}; expected {wanted}") from None
         if late := [offset for offset in self.neighbours if offset >= (0, 0)]:
             raise ValueError(f"neighbours {late} are not earlier in raster order; expected such as (0, -1) or (-1, 1)")
-        contexts, size = levels ** len(self.neighbours), math.prod(self.event_shape)
-        self.register_buffer("counts", torch.zeros(size, contexts, levels))
+        contexts, size = self.levels ** len(self.neighbours), math.prod(self.event_shape)
+        self.register_buffer("counts", torch.zeros(size, contexts, self.levels))
 
     def count(self, x: Tensor) -> "ContextTable":
         """Count the levels of (N, 1, H, W) images in each context: the maximum of the likelihood, in closed form."""
         self.check_levels(x)
         context, size = self._context(x), x[0].numel()
         cell = context * self.levels + x.flatten(1).long()  # (N, D)
-        n_cells = self.counts.shape[1] * self.levels
+        counts = working(self)
+        n_cells = counts.shape[1] * self.levels
         cell = cell + n_cells * torch.arange(size, device=x.device)
-        self.counts += torch.bincount(cell.flatten(), minlength=size * n_cells).view_as(self.counts)
+        counts += torch.bincount(cell.flatten(), minlength=size * n_cells).view_as(counts)
         return self
 
     def logits(self, x: Tensor, condition: Tensor | None = None) -> Tensor:
         """As `Autoregressive.logits`, but of level indices only: a table has no gradient."""
         self.check_levels(x)
         self.check_condition(condition, len(x))
-        table = torch.log(self.counts + 0.5)  # half a count more everywhere, so that nothing is impossible
         context = self._context(x)  # (B, D)
-        logits = table[torch.arange(context.shape[1], device=x.device), context]  # (B, D, levels)
+        logits = self._table()[torch.arange(context.shape[1], device=x.device), context]  # (B, D, levels)
         return logits.transpose(1, 2).unflatten(2, self.event_shape)
+
+    def _table(self) -> Tensor:
+        """Unnormalised log-probabilities at every place, in every context, of every level: (D, contexts, levels)."""
+        return torch.log(working(self) + 0.5)  # half a count more everywhere, so that nothing is impossible
 
     def _context(self, x: Tensor) -> Tensor:
         """Number of the context that each pixel stands in: (B, 1, H, W) -> (B, D)."""
@@ -66,7 +74,7 @@ class ContextTable(Autoregressive):
     def _stepper(self, n: int, condition: Tensor | None):
         self.check_condition(condition, n)
         image = torch.zeros(n, *self.event_shape, dtype=torch.long, device=self.counts.device)
-        table, width, position = torch.log(self.counts + 0.5), self.event_shape[2], -1
+        table, width, position = self._table(), self.event_shape[2], -1
 
         def step(previous: Tensor | None) -> Tensor:
             nonlocal position

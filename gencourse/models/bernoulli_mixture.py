@@ -10,7 +10,8 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
-from .base import article, draw, drawn, positive_integer
+from .base import draw, drawn, working
+from .checks import article, positive_integer, shape_of_events
 
 
 class BernoulliMixture(nn.Module):
@@ -25,7 +26,7 @@ class BernoulliMixture(nn.Module):
 
     def __init__(self, n_components: int, event_shape: Sequence[int] = (1, 28, 28)):
         super().__init__()
-        self.event_shape = tuple(positive_integer("event_shape", size) for size in event_shape)
+        self.event_shape = shape_of_events(event_shape)
         k = positive_integer("n_components", n_components)
         self.register_buffer("log_weights", torch.full((k,), 1 / k).log())
         self.register_buffer("probabilities", torch.full((k, torch.Size(self.event_shape).numel()), 0.5))
@@ -36,11 +37,12 @@ class BernoulliMixture(nn.Module):
 
     def sample(self, n: int, generator: torch.Generator | None = None) -> Tensor:
         """A component, then every pixel: (n, *event_shape) uint8."""
-        n, device = positive_integer("n", n, least=0), self.probabilities.device
+        n, device = positive_integer("n", n, least=0), working(self).device
         component = draw(self.log_weights.expand(n, -1), drawn(torch.rand, n, device, generator))  # (n,)
         p = self.probabilities[component]
         return (drawn(torch.rand, p.shape, device, generator) < p).to(torch.uint8).view(n, *self.event_shape)
 
+    @torch.no_grad()
     def fit_em(self, x: Tensor, steps: int = 30, generator: torch.Generator | None = None) -> list[float]:
         """EM from a start at random: every example begins with shares of its own in the components.
 
@@ -51,7 +53,7 @@ class BernoulliMixture(nn.Module):
             after every step the mean log-likelihood plus the log prior over N, nats an image: it never falls.
         """
         x, n_components = self._flat(x), len(self.log_weights)
-        shares = drawn(torch.rand, (len(x), n_components), x.device, generator)
+        shares = drawn(torch.rand, (len(x), n_components), x.device, generator).to(x.dtype)
         shares, climbed = shares.square().square(), []  # some components well ahead, or all begin as the mean image
         for _ in range(positive_integer("steps", steps)):
             shares = shares / shares.sum(1, keepdim=True)
@@ -73,9 +75,9 @@ class BernoulliMixture(nn.Module):
     def _flat(self, x: Tensor) -> Tensor:
         if not isinstance(x, Tensor):
             raise TypeError(f"x is {article(x)}; expected a torch.Tensor of zeros and ones (B, *{self.event_shape})")
-        if tuple(x.shape[1:]) != self.event_shape or len(x) == 0:
+        if x.dim() == 0 or tuple(x.shape[1:]) != self.event_shape or len(x) == 0:
             raise ValueError(f"x has shape {tuple(x.shape)}; expected (batch, {', '.join(map(str, self.event_shape))})")
-        flat = x.flatten(1).to(self.probabilities.dtype)
+        flat = x.flatten(1).to(working(self).dtype)
         if (flat * (flat - 1) != 0).any():
             raise ValueError(f"x has values from {x.min():g} to {x.max():g}; expected zeros and ones: binarise first")
         return flat

@@ -20,11 +20,13 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from .checks import positive_integer
+
 KINDS = ("A", "B")
 
 
 def causal_mask(kernel_size: int, kind: str) -> Tensor:
-    """The (k, k) mask drawn above: ones where a kernel centred on a pixel may look.
+    """The (k, k) mask drawn above, float32: ones where a kernel centred on a pixel may look.
 
     Raises:
         ValueError: an even kernel (it has no centre), or a kind other than "A" and "B".
@@ -32,25 +34,18 @@ def causal_mask(kernel_size: int, kind: str) -> Tensor:
     k = odd(kernel_size)
     if kind not in KINDS:
         raise ValueError(f"kind is {kind!r}; expected 'A' (centre hidden) or 'B' (centre seen)")
-    mask = torch.zeros(k, k)
+    mask = torch.zeros(k, k, device="cpu", dtype=torch.float32)
     mask[: k // 2] = 1
     mask[k // 2, : k // 2 + (kind == "B")] = 1
     return mask
 
 
 def odd(size: int, name: str = "kernel_size") -> int:
-    """Return size, or raise a TypeError or ValueError if it is not an odd positive integer."""
-    if _natural(size, name) % 2 == 0:
+    """Return size as an int, or raise a TypeError or ValueError if it is not an odd positive integer."""
+    size = positive_integer(name, size)
+    if size % 2 == 0:
         raise ValueError(f"{name} is {size}; a masked kernel needs a centre, so an odd size such as {size + 1}")
     return size
-
-
-def _natural(value: int, name: str) -> int:
-    if isinstance(value, bool) or not isinstance(value, int):
-        raise TypeError(f"{name} is {value!r}; expected an integer of at least 1")
-    if value < 1:
-        raise ValueError(f"{name} is {value}; expected at least 1")
-    return value
 
 
 class MaskedConv2d(nn.Conv2d):
@@ -60,7 +55,7 @@ class MaskedConv2d(nn.Conv2d):
         k = odd(kernel_size)
         super().__init__(in_channels, out_channels, (k // 2 + 1, k))
         self.kind = kind
-        self.register_buffer("mask", causal_mask(k, kind)[: k // 2 + 1], persistent=False)
+        self.register_buffer("mask", causal_mask(k, kind)[: k // 2 + 1].to(self.weight), persistent=False)
 
     def masked_weight(self) -> Tensor:
         return self.weight * self.mask  # (out, in, k//2 + 1, k)
@@ -96,7 +91,7 @@ class CausalConv1d(nn.Conv2d):
     """
 
     def __init__(self, in_channels: int, out_channels: int, kernel_size: int, dilation: int = 1, kind: str = "B"):
-        k, dilation = _natural(kernel_size, "kernel_size"), _natural(dilation, "dilation")
+        k, dilation = positive_integer("kernel_size", kernel_size), positive_integer("dilation", dilation)
         super().__init__(in_channels, out_channels, (1, k), dilation=(1, dilation))
         self.past = (k - 1) * dilation + (kind == "A")  # how far back the first tap lies
 

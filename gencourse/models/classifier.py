@@ -11,7 +11,8 @@ from collections.abc import Sequence
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from .base import article, positive_integer
+from .base import working
+from .checks import INTEGERS, article, positive_integer
 
 
 class Classifier(nn.Module):
@@ -68,7 +69,8 @@ class Classifier(nn.Module):
 
     def loss(self, x: Tensor, labels: Tensor) -> Tensor:
         """Cross entropy, the mean of −log P(label|x): (B, *event_shape), (B,) classes -> a scalar, nats per image."""
-        if not isinstance(labels, Tensor) or labels.is_floating_point():
+        x = self._check(x)
+        if not isinstance(labels, Tensor) or labels.dtype not in INTEGERS:
             kind = labels.dtype if isinstance(labels, Tensor) else article(labels)
             raise TypeError(f"labels are {kind}; expected a tensor of (B,) whole numbers")
         if labels.shape != x.shape[:1]:
@@ -81,10 +83,10 @@ class Classifier(nn.Module):
         """x in the dtype of the weights, or an error unless it is a batch of images in [0, 1]."""
         if not isinstance(x, Tensor):
             raise TypeError(f"x is {article(x)}; expected a torch.Tensor of shape (B, *{self.event_shape})")
-        if tuple(x.shape[1:]) != self.event_shape or not len(x):
+        if x.dim() == 0 or tuple(x.shape[1:]) != self.event_shape or not len(x):
             raise ValueError(f"x has shape {tuple(x.shape)}; this Classifier knows event_shape {self.event_shape}, so "
                              f"x must be (batch, {', '.join(map(str, self.event_shape))}), with one image at least")
         low, high = x.detach().min().item(), x.detach().max().item()
         if not (0 <= low and high <= 1):  # NaN neither
             raise ValueError(f"x goes from {low:g} to {high:g}; expected images in [0, 1]: x / 255, or binary ones")
-        return x.to(self.head.weight.dtype)
+        return x.to(working(self).dtype)

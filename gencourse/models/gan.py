@@ -10,6 +10,7 @@ Against a fixed G with density Q the best D is P/(P + Q), and V is then 2·JS(P,
 All discriminators here return the logit of D(x), a number without bounds: D(x) = sigmoid(logit).
 """
 
+import contextlib
 import math
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
@@ -18,7 +19,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from .base import INTEGERS, article, drawn, positive_integer
+from .base import drawn, with_gradients, working
+from .checks import INTEGERS, article, number, positive_integer, shape_of_events
 
 LOSSES = ("original", "non-saturating", "wasserstein", "hinge")
 BODIES = ("dense", "convolutional")
@@ -114,10 +116,12 @@ def gradient_penalty(discriminator: Callable, real: Tensor, fake: Tensor, genera
         raise ValueError(f"real has shape {tuple(real.shape)}, fake {tuple(fake.shape)}; a point between two examples "
                          "needs pairs of one shape")
     u = drawn(torch.rand, (len(real), *[1] * (real.dim() - 1)), real.device, generator, real.dtype)
-    x = u * real + (1 - u) * fake
-    x = x if x.requires_grad else x.requires_grad_()  # fakes carry a gradient where D is unrolled
-    norm = _gradient(discriminator(x, *_given(condition)), x).norm(dim=1)
-    return (norm - target).square().mean()
+    with with_gradients():
+        x = u * real + (1 - u) * fake
+        x = x if x.requires_grad else x.requires_grad_()  # fakes carry a gradient where D is unrolled
+        norm = _gradient(discriminator(x, *_given(condition)), x).norm(dim=1)
+        penalty = (norm - number("target", target)).square().mean()
+    return penalty if torch.is_grad_enabled() else penalty.detach()
 
 
 def r1_penalty(discriminator: Callable, real: Tensor, condition: Tensor | None = None) -> Tensor:
@@ -133,8 +137,20 @@ def r1_penalty(discriminator: Callable, real: Tensor, condition: Tensor | None =
     Returns:
         a scalar, differentiable with respect to the weights of the discriminator.
     """
-    real = real.detach().requires_grad_()
-    return _gradient(discriminator(real, *_given(condition)), real).square().sum(1).mean()
+    with with_gradients():
+        real = _leaf(real)
+        penalty = _gradient(discriminator(real, *_given(condition)), real).square().sum(1).mean()
+    return penalty if torch.is_grad_enabled() else penalty.detach()
+
+
+def _leaf(x: Tensor) -> Tensor:
+    """The same numbers, by which a gradient can be taken."""
+    return _usable(x).detach().requires_grad_()
+
+
+def _usable(x: Tensor) -> Tensor:
+    """x, or a copy where it was made in inference mode, which keeps it from being part of a gradient."""
+    return x.clone() if x.is_inference() else x
 
 
 def _gradient(logits: Tensor, x: Tensor) -> Tensor:
@@ -168,7 +184,7 @@ class Generator(nn.Module):
         super().__init__()
         self.event_shape, widths = _sizes(event_shape, hidden, body)
         self.latent, self.n_classes = positive_integer("latent", latent), positive_integer("n_classes", n_classes, 0)
-        self.scale = _number("scale", scale, positive=True)
+        self.scale = number("scale", scale, open_ended=True)
         inputs = self.latent + self.n_classes
         if body == "dense":
             layers = [*_dense([inputs, *widths, math.prod(self.event_shape)]), nn.Unflatten(1, self.event_shape)]
@@ -188,7 +204,7 @@ class Generator(nn.Module):
             raise TypeError(f"z is {kind}; expected a floating-point tensor of noise (B, {self.latent})")
         if z.dim() != 2 or z.shape[1] != self.latent:
             raise ValueError(f"z has shape {tuple(z.shape)}; the noise of this generator is (B, {self.latent})")
-        x = self.net(_with_classes(z, condition, self.n_classes))
+        x = self.net(_with_classes(z.to(working(self).dtype), condition, self.n_classes))
         return x if len(self.event_shape) == 3 else self.scale * x
 
 
@@ -214,7 +230,7 @@ class Discriminator(nn.Module):
         super().__init__()
         self.event_shape, widths = _sizes(event_shape, hidden, body)
         self.n_classes, self.pack = positive_integer("n_classes", n_classes, 0), positive_integer("pack", pack)
-        self.scale, self.body = _number("scale", scale, positive=True), body
+        self.scale, self.body = number("scale", scale, open_ended=True), body
         if body == "dense":
             layers = _dense([self.pack * (math.prod(self.event_shape) + self.n_classes), *widths, 1])
         else:
@@ -237,6 +253,7 @@ class Discriminator(nn.Module):
                              f"so x must be (batch, {_comma(self.event_shape)})")
         if len(x) == 0 or len(x) % self.pack:
             raise ValueError(f"x has {len(x)} examples; expected a multiple of pack = {self.pack}")
+        x = x.to(working(self).dtype)
         x = x / self.scale if self.scale != 1 else x
         x = _with_classes(x.flatten(1) if self.body == "dense" else x, condition, self.n_classes)  # (B, C, …)
         x = x.reshape(len(x) // self.pack, self.pack * x.shape[1], *x.shape[2:])  # a pack side by side, as channels
@@ -287,7 +304,7 @@ class GAN(nn.Module):
                              "expected the same")
         _check_loss(loss)
         self.loss, self.event_shape, self.latent = loss, tuple(generator.event_shape), generator.latent
-        self.r1, self.gradient_penalty = _number("r1", r1), _number("gradient_penalty", gradient_penalty)
+        self.r1, self.gradient_penalty = number("r1", r1), number("gradient_penalty", gradient_penalty)
         normalised = [m for m in discriminator.modules() if isinstance(m, nn.modules.batchnorm._BatchNorm)]
         if normalised and (self.r1 or self.gradient_penalty):
             raise ValueError(f"the discriminator has a {type(normalised[0]).__name__}, so that each logit depends on "
@@ -296,13 +313,12 @@ class GAN(nn.Module):
 
     def noise(self, n: int, generator: torch.Generator | None = None) -> Tensor:
         """z ~ N(0, I): (n, latent)."""
-        weight = next(self.generator.parameters())
-        n = positive_integer("n", n, least=0)
+        weight, n = working(self.generator), positive_integer("n", n, least=0)
         return drawn(torch.randn, (n, self.latent), weight.device, generator, weight.dtype)
 
     @torch.no_grad()
     def sample(self, n: int, generator: torch.Generator | None = None, condition: Tensor | None = None) -> Tensor:
-        """Draw n events, one pass of the generator each: (n, *event_shape), float32."""
+        """Draw n events, one pass of the generator each: (n, *event_shape), in the dtype of its weights."""
         z = self.noise(n, generator)
         if condition is None:
             return torch.cat([self.generator(part) for part in z.split(1000)])
@@ -325,14 +341,16 @@ class GAN(nn.Module):
         if len(real) != len(fake):
             raise ValueError(f"real has {len(real)} examples, fake {len(fake)}; expected batches of one size")
         discriminator, given = self._player(weights), _given(condition)
-        real = real.detach().requires_grad_(self.r1 > 0)
-        real_logits, fake_logits = discriminator(real, *given), discriminator(fake, *given)
-        loss = discriminator_loss(real_logits, fake_logits, self.loss)
-        if self.r1:
-            loss = loss + self.r1 / 2 * _gradient(real_logits, real).square().sum(1).mean()  # as r1_penalty
+        with with_gradients() if self.r1 else contextlib.nullcontext():
+            leaf, fake = (_leaf(real), _usable(fake)) if self.r1 else (real.detach(), fake)
+            real_logits, fake_logits = discriminator(leaf, *given), discriminator(fake, *given)
+            loss = discriminator_loss(real_logits, fake_logits, self.loss)
+            if self.r1:
+                loss = loss + self.r1 / 2 * _gradient(real_logits, leaf).square().sum(1).mean()  # as r1_penalty
         if self.gradient_penalty:
             penalty = gradient_penalty(discriminator, real.detach(), fake, generator, condition=condition)
             loss = loss + self.gradient_penalty * penalty
+        loss = loss if torch.is_grad_enabled() else loss.detach()
         critic = self.loss in ("wasserstein", "hinge")
         opinions = [logits.detach() if critic else logits.detach().sigmoid() for logits in (real_logits, fake_logits)]
         return Verdict(loss, opinions[0].mean(), opinions[1].mean())
@@ -400,8 +418,8 @@ class DiracGAN:
     def __init__(self, loss: str = "original", r1: float = 0.0, gradient_penalty: float = 0.0, noise: float = 0.0,
                  target: float = 1.0):  # fmt: skip
         _check_loss(loss)
-        self.loss, self.r1, self.noise = loss, _number("r1", r1), _number("noise", noise)
-        self.gradient_penalty, self.target = _number("gradient_penalty", gradient_penalty), _number("target", target)
+        self.loss, self.r1, self.noise = loss, number("r1", r1), number("noise", noise)
+        self.gradient_penalty, self.target = number("gradient_penalty", gradient_penalty), number("target", target)
         if loss == "hinge" and noise:
             raise ValueError("noise is not computed for the hinge loss; expected noise=0 or another loss")
 
@@ -467,7 +485,7 @@ class DiracGAN:
             TypeError, ValueError: a start that is no pair, a step size that is not positive, zero steps.
         """
         steps, steps_d = positive_integer("steps", steps), positive_integer("steps_d", steps_d)
-        h = _number("h", h, positive=True)
+        h = number("h", h, open_ended=True)
         if len(start) != 2:
             raise ValueError(f"start has {len(start)} entries; expected a pair (theta, psi)")
         theta, psi = _pair(*start)
@@ -504,9 +522,10 @@ class DiracGAN:
         if not self.noise:
             return like.new_zeros(1).view(shape), like.new_ones(1).view(shape)
         if generator is not None:
-            e = torch.randn(positive_integer("draws", draws), generator=generator, dtype=like.dtype)
+            draws = positive_integer("draws", draws)
+            e = drawn(torch.randn, draws, like.device, generator, like.dtype)
             return self.noise * e.view(shape), like.new_full((1,), 1 / draws).view(shape)
-        nodes, weights = _gauss_hermite()
+        nodes, weights = (part.to(like.device) for part in _gauss_hermite())
         return self.noise * nodes.view(shape), weights.view(shape)
 
 
@@ -515,7 +534,7 @@ class DiracGAN:
 
 def _gauss_hermite(n: int = 64) -> tuple[Tensor, Tensor]:
     """Nodes and weights of E[f(e)], e ~ N(0, 1), by Golub and Welsch: eigenvalues of the recurrence's matrix."""
-    off = torch.arange(1, n, dtype=torch.float64).sqrt()
+    off = torch.arange(1, n, dtype=torch.float64, device="cpu").sqrt()
     nodes, vectors = torch.linalg.eigh(torch.diag(off, 1) + torch.diag(off, -1))
     return nodes, vectors[0].square()
 
@@ -553,30 +572,20 @@ def _given(condition: Tensor | None) -> tuple:
 
 
 def _pair(theta, psi) -> tuple[Tensor, Tensor]:
-    pair = [torch.as_tensor(value, dtype=torch.float64) for value in (theta, psi)]
+    where = next((value.device for value in (theta, psi) if isinstance(value, Tensor)), "cpu")
+    pair = [torch.as_tensor(value, dtype=torch.float64, device=where) for value in (theta, psi)]
     return tuple(torch.broadcast_tensors(*pair))
 
 
 def _sizes(event_shape, hidden, body) -> tuple[tuple[int, ...], list[int]]:
-    if not isinstance(event_shape, Sequence) or isinstance(event_shape, str) or not event_shape:
-        raise TypeError(f"event_shape is {event_shape!r}; give a tuple such as (1, 28, 28) or (2,)")
+    event_shape = shape_of_events(event_shape)
     if not isinstance(hidden, Sequence) or isinstance(hidden, str):
         raise TypeError(f"hidden is {hidden!r}; expected a tuple of widths such as (128, 128)")
     if body not in BODIES:
         raise ValueError(f"body is {body!r}; expected one of {BODIES}")
-    event_shape = tuple(positive_integer("event_shape", size) for size in event_shape)
     if body == "convolutional" and (len(event_shape) != 3 or event_shape[1] % 4 or event_shape[2] % 4):
         raise ValueError(f"event_shape is {event_shape}; a convolutional body takes (C, H, W), H and W divisible by 4")
     return event_shape, [positive_integer("hidden", width) for width in hidden]
-
-
-def _number(name: str, value: float, positive: bool = False) -> float:
-    expected = "a positive number" if positive else "a number of at least 0"
-    if isinstance(value, bool) or not isinstance(value, (int, float)):
-        raise TypeError(f"{name} is {value!r}; expected {expected}")
-    if not 0 <= value < math.inf or (positive and value == 0):
-        raise ValueError(f"{name} is {value}; expected {expected}")
-    return float(value)
 
 
 def _check_loss(loss: str) -> None:

@@ -15,7 +15,8 @@ from dataclasses import dataclass, field
 import torch
 from torch import Tensor, nn
 
-from .base import article, positive_integer
+from .base import drawn
+from .checks import article, number, positive_integer
 
 COVARIANCES, STARTS = ("full", "diagonal", "spherical"), ("kmeans++", "random", "present")
 CHUNK = 2**18  # numbers in a temporary array: 2 MiB, which a processor's cache holds
@@ -66,7 +67,7 @@ class GMM(nn.Module):
         self.event_shape = (self.n_features,)
         if covariance not in COVARIANCES:
             raise ValueError(f"covariance is {covariance!r}; expected one of {COVARIANCES}")
-        self.covariance, self.floor = covariance, _not_negative("floor", floor)
+        self.covariance, self.floor = covariance, number("floor", floor)
         ones = torch.ones(self.n_components, self.n_features, dtype=torch.float64)
         self.register_buffer("weights", torch.full_like(ones[:, 0], 1 / self.n_components))
         self.register_buffer("means", torch.zeros_like(ones))
@@ -114,10 +115,10 @@ class GMM(nn.Module):
     ) -> Tensor | tuple[Tensor, Tensor]:
         """Draw n times m ~ P(m), then x ~ N(μ_m, Σ_m): (n, D) float32; `with_component` also gives m, (n,) int64."""
         n, root = positive_integer("n", n, least=0), self._roots()
-        kind = dict(generator=generator, dtype=torch.float64, device=root.device)
+        kind = dict(device=root.device, generator=generator, dtype=torch.float64)
         cumulative = self.weights.cumsum(0)
-        m = torch.searchsorted(cumulative, torch.rand(n, **kind) * cumulative[-1], right=True)
-        noise = torch.randn(n, self.n_features, **kind)
+        m = torch.searchsorted(cumulative, drawn(torch.rand, n, **kind) * cumulative[-1], right=True)
+        noise = drawn(torch.randn, (n, self.n_features), **kind)
         if self.covariance == "full":
             for k in m.unique():
                 noise[m == k] = noise[m == k] @ root[k].T  # L·e has the covariance L·Lᵀ
@@ -183,7 +184,7 @@ class GMM(nn.Module):
         """
         x = self._check(x, to_learn=True)
         max_steps, n_starts = positive_integer("max_steps", max_steps, 0), positive_integer("n_starts", n_starts)
-        tolerance = _not_negative("tolerance", tolerance)
+        tolerance = number("tolerance", tolerance)
         if start not in STARTS:
             raise ValueError(f"start is {start!r}; expected one of {STARTS}")
         if start == "present" and n_starts > 1:
@@ -276,18 +277,19 @@ class GMM(nn.Module):
         """Examples as means, equal weights, and variances whose volume is 1/K of the data's."""
         k = self.n_components
         if start == "random":
-            chosen = torch.randperm(len(x), generator=generator, device=x.device)[:k]
+            chosen = torch.randperm(len(x), generator=generator, device=generator.device)[:k].to(x.device)
         else:  # the next one by its squared distance to the nearest of those before
             centred = x - x.mean(0)
             square = centred.square().sum(1)
             distance = torch.full_like(square, math.inf)
-            chosen = torch.randint(len(x), (1,), generator=generator, device=x.device)
+            chosen = torch.randint(len(x), (1,), generator=generator, device=generator.device).to(x.device)
             while len(chosen) < k:
                 i = chosen[-1]
                 distance = torch.minimum(distance, (square - 2 * (centred @ centred[i]) + square[i]).clamp(min=0))
                 distance[chosen] = 0
                 odds = distance if distance.any() else torch.ones_like(distance).index_fill(0, chosen, 0)
-                chosen = torch.cat([chosen, torch.multinomial(odds, 1, generator=generator)])
+                new = torch.multinomial(odds.to(generator.device), 1, generator=generator)
+                chosen = torch.cat([chosen, new.to(x.device)])
         variances = x.var(0).expand(k, -1) * k ** (-2 / self.n_features) + self.floor
         return torch.full_like(self.weights, 1 / k), x[chosen], self._of_variances(variances)
 
@@ -299,7 +301,8 @@ class GMM(nn.Module):
         centre = self.weights @ self.means  # subtracted from all: a large offset would cost digits
         means = self.means - centre
         if self.covariance == "full":  # |L⁻¹x - L⁻¹μ|²
-            inverse = torch.linalg.solve_triangular(root, torch.eye(self.n_features).to(root), upper=False)
+            identity = torch.eye(self.n_features, dtype=root.dtype, device=root.device)
+            inverse = torch.linalg.solve_triangular(root, identity, upper=False)
             matrix, offset = inverse.flatten(0, 1).T.contiguous(), (inverse @ means[:, :, None]).flatten()
             root = root.diagonal(dim1=1, dim2=2)
 
@@ -344,7 +347,8 @@ class GMM(nn.Module):
         for name, shape in dict(weights=(k,), means=(k, d), covariances=shapes[self.covariance]).items():
             value = getattr(self, name)
             if tuple(value.shape) != shape or value.dtype != torch.float64:
-                raise ValueError(f"{name} is {tuple(value.shape)}, {value.dtype}; expected {shape}, torch.float64")
+                raise ValueError(f"{name} is {tuple(value.shape)}, {value.dtype}; expected {shape}, torch.float64: "
+                                 "gmm.double(), if its dtype was changed")
             if not torch.isfinite(value).all():
                 raise ValueError(f"{name} holds NaN or infinite values; set finite ones")
         if (self.weights < 0).any() or abs(self.weights.sum().item() - 1) > 1e-6:
@@ -390,11 +394,3 @@ class GMM(nn.Module):
                 "likelihood has no bound; leave them out: x[:, x.amax(0) > x.amin(0)]"
             )
         return x
-
-
-def _not_negative(name: str, value: float) -> float:
-    if isinstance(value, bool) or not isinstance(value, (int, float)):
-        raise TypeError(f"{name} is {value!r}; expected a number, at least 0")
-    if not 0 <= value < math.inf:
-        raise ValueError(f"{name} is {value}; expected a finite number, at least 0")
-    return float(value)

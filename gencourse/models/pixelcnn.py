@@ -54,8 +54,8 @@ class PixelCNN(Autoregressive):
         check_image_shape(self.event_shape)
         n_blocks = positive_integer("n_blocks", n_blocks, least=0)
         channels = positive_integer("channels", channels, least=2)
-        odd(kernel_size)
-        if odd(first_kernel, "first_kernel") == 1:
+        kernel_size, first_kernel = odd(kernel_size), odd(first_kernel, "first_kernel")
+        if first_kernel == 1:
             raise ValueError("first_kernel is 1; with its centre hidden it would see nothing, use 3 or more")
         if stacks not in STACKS:
             raise ValueError(f"stacks is {stacks!r}; expected one of {STACKS}")
@@ -63,7 +63,7 @@ class PixelCNN(Autoregressive):
         places = self.event_shape[1:] if place_bias else None
         self.fourier = positive_integer("fourier", fourier, least=0)
         self.body = body(1 + 2 * self.fourier, n_blocks, channels, kernel_size, first_kernel, places)
-        self.class_bias = class_bias(n_classes, channels)
+        self.class_bias = class_bias(self.n_classes, channels)
         self.place_bias = _place_bias(channels, places)
         self.head = nn.Sequential(
             nn.ReLU(), nn.Conv2d(channels, channels, 1), nn.ReLU(), nn.Conv2d(channels, self.levels, 1)
@@ -89,7 +89,7 @@ class PixelCNN(Autoregressive):
         _, hidden, _, out = self.head
         w1, b1 = hidden.weight.flatten(1).T, hidden.bias
         w2, b2 = out.weight.flatten(1).T, out.bias
-        scale, position = 2 / (self.levels - 1), -1
+        scale, position = self._scale(), -1
 
         def step(previous):
             nonlocal position

@@ -63,7 +63,8 @@ class PixelRNN(Autoregressive):
             raise ValueError(f"kind is {kind!r}; expected one of {tuple(KINDS)}")
         n_layers = positive_integer("n_layers", n_layers)
         hidden = positive_integer("hidden", hidden)
-        if odd(first_kernel, "first_kernel") == 1:
+        kernel_size, first_kernel = odd(kernel_size), odd(first_kernel, "first_kernel")
+        if first_kernel == 1:
             raise ValueError("first_kernel is 1; with its centre hidden it would see nothing, use 3 or more")
         _, height, width = self.event_shape
         self.kind = kind
@@ -72,12 +73,12 @@ class PixelRNN(Autoregressive):
         self.blank = 1 if kind == "diagonal" else 0
         self.fourier = positive_integer("fourier", fourier, least=0)
         self.first = MaskedConv2d(1 + 2 * self.fourier, 2 * hidden, first_kernel, "A")
-        self.class_bias = class_bias(n_classes, 2 * hidden)
+        self.class_bias = class_bias(self.n_classes, 2 * hidden)
         # for the blank column as well: (H, W + blank, 1, 2h)
         place = (height, width + self.blank, 1, 2 * hidden)
         self.place_bias = nn.Parameter(torch.zeros(place)) if place_bias else None
         self.layers = nn.ModuleList(
-            KINDS[kind](hidden, height, width + self.blank, odd(kernel_size)) for _ in range(n_layers)
+            KINDS[kind](hidden, height, width + self.blank, kernel_size) for _ in range(n_layers)
         )
         self.head = nn.Sequential(
             nn.ReLU(), nn.Linear(2 * hidden, 2 * hidden), nn.ReLU(), nn.Linear(2 * hidden, self.levels)
@@ -107,7 +108,7 @@ class PixelRNN(Autoregressive):
         layers = [layer.stepper(n) for layer in self.layers]
         _, hidden, _, out = self.head
         w1, b1, w2, b2 = hidden.weight.T.contiguous(), hidden.bias, out.weight.T.contiguous(), out.bias
-        scale = 2 / (self.levels - 1)
+        scale = self._scale()
 
         def step(previous: Tensor | None) -> Tensor:
             nonlocal position
@@ -176,9 +177,9 @@ class DiagonalBiLSTM(nn.Module):
         for parameter in self.parameters():
             nn.init.uniform_(parameter, -((2 * hidden) ** -0.5), (2 * hidden) ** -0.5)
         self.upsample = nn.Linear(hidden, 2 * hidden, bias=False)
-        index = torch.arange(1, height * width + 1).view(1, 1, height, width)
+        index = torch.arange(1, height * width + 1, device="cpu").view(1, 1, height, width)
         diagonals = [skew(i)[0, 0].T for i in (index, index.flip(3))]  # the right direction in a mirror
-        order = torch.stack([i[i > 0] - 1 for i in diagonals])
+        order = torch.stack([i[i > 0] - 1 for i in diagonals]).to(self.inputs.device)
         self.register_buffer("order", order, persistent=False)  # (2, H·W): pixels, diagonal after diagonal
         self.register_buffer("back", order.argsort(1), persistent=False)  # and from there to raster order
         self.lengths = [min(t + 1, height, width, height + width - 1 - t) for t in range(height + width - 1)]

@@ -19,7 +19,8 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.distributions import Bernoulli, Distribution, MultivariateNormal, Normal, kl_divergence
 
-from .base import article, drawn, positive_integer
+from .base import drawn, widened, working
+from .checks import article, number, positive_integer, shape_of_events
 
 LIKELIHOODS = ("bernoulli", "gaussian")
 BODIES = ("dense", "convolutional")
@@ -49,14 +50,12 @@ class LatentVariableModel(nn.Module):
 
     def __init__(self, event_shape, latent, likelihood, beta=1.0, free_bits=0.0, n_samples=1):
         super().__init__()
-        if not isinstance(event_shape, Sequence) or isinstance(event_shape, str) or not event_shape:
-            raise TypeError(f"event_shape is {event_shape!r}; give a tuple such as (1, 28, 28) or (2,)")
         if likelihood not in LIKELIHOODS:
             raise ValueError(f"likelihood is {likelihood!r}; expected one of {LIKELIHOODS}")
-        self.event_shape = tuple(positive_integer("event_shape", size) for size in event_shape)
+        self.event_shape = shape_of_events(event_shape)
         self.latent = positive_integer("latent", latent)
         self.likelihood = likelihood
-        self.beta, self.free_bits = _not_negative("beta", beta), _not_negative("free_bits", free_bits)
+        self.beta, self.free_bits = number("beta", beta), number("free_bits", free_bits)
         self.n_samples = positive_integer("n_samples", n_samples)
         if self.n_samples > 1 and (self.beta, self.free_bits) != (1, 0):
             raise ValueError(f"n_samples is {n_samples}: the importance-weighted bound knows no beta or free_bits")
@@ -82,7 +81,7 @@ class LatentVariableModel(nn.Module):
     @property
     def _weight(self) -> Tensor:
         """One of the weights: where they are, and of which dtype."""
-        return next(self.parameters())
+        return working(self)
 
     @full_precision
     def elbo(self, x: Tensor, beta: float = 1.0, free_bits: float = 0.0, generator=None) -> Tensor:
@@ -100,7 +99,7 @@ class LatentVariableModel(nn.Module):
         Raises:
             TypeError, ValueError: data that the decoder cannot produce, a negative beta or free_bits.
         """
-        return self._elbo(x, _not_negative("beta", beta), _not_negative("free_bits", free_bits), generator)
+        return self._elbo(x, number("beta", beta), number("free_bits", free_bits), generator)
 
     def _elbo(self, x, beta, free_bits, generator=None):
         x = self.check_data(x)
@@ -151,9 +150,9 @@ class LatentVariableModel(nn.Module):
 
     @torch.no_grad()
     def sample(self, n: int, generator: torch.Generator | None = None) -> Tensor:
-        """Draw a code, then an event: (n, *event_shape), uint8 (Bernoulli decoder) or float32 (Gaussian)."""
-        n = positive_integer("n", n, least=0)
-        z = drawn(torch.randn, (n, self.latent), self._weight.device, generator)
+        """Draw a code, then an event: (n, *event_shape), uint8 (Bernoulli decoder) or real numbers (Gaussian)."""
+        n, weight = positive_integer("n", n, least=0), self._weight
+        z = drawn(torch.randn, (n, self.latent), weight.device, generator, weight.dtype)
         return self.draw(z, generator)
 
     @torch.no_grad()
@@ -203,13 +202,13 @@ class LatentVariableModel(nn.Module):
         Returns:
             (latent,) bool.
         """
-        x, threshold = self.check_data(x), _not_negative("threshold", threshold)
+        x, threshold = self.check_data(x), number("threshold", threshold)
         if len(x) < 2:
             raise ValueError(f"x has {len(x)} example; a variance over examples needs two at least")
         return self.encode(x).mean.var(0) > threshold
 
     def check_data(self, x: Tensor) -> Tensor:
-        """x in the dtype of the weights (float32), or an error if the decoder's distribution cannot produce it."""
+        """x in the dtype of the weights, or an error if the decoder's distribution cannot produce it."""
         if not isinstance(x, Tensor):
             raise TypeError(f"x is {article(x)}; expected a torch.Tensor of shape (B, *{self.event_shape})")
         if x.dim() == 0 or tuple(x.shape[1:]) != self.event_shape:
@@ -261,9 +260,12 @@ class VAE(LatentVariableModel):
     def __init__(self, event_shape=(1, 28, 28), latent=50, likelihood="bernoulli", hidden=(200, 200), body="dense",
                  channels=32, sigma=1.0, beta=1.0, free_bits=0.0, n_samples=1, gated=False):  # fmt: skip
         super().__init__(event_shape, latent, likelihood, beta, free_bits, n_samples)
-        if sigma not in ("learned", "predicted"):
-            if isinstance(sigma, bool) or not isinstance(sigma, (int, float)) or not 0 < sigma < math.inf:
-                raise ValueError(f'sigma is {sigma!r}; expected a positive number, "learned" or "predicted"')
+        if not (isinstance(sigma, str) and sigma in ("learned", "predicted")):
+            try:
+                sigma = number("sigma", sigma, open_ended=True)
+            except (TypeError, ValueError):
+                wanted = 'a positive number, "learned" or "predicted"'
+                raise ValueError(f"sigma is {sigma!r}; expected {wanted}") from None
         if likelihood == "bernoulli" and sigma != 1:
             raise ValueError(f'sigma is {sigma!r}, but a Bernoulli decoder has none: take likelihood="gaussian"')
         self.sigma, self.parts = sigma, 2 if sigma == "predicted" else 1  # of the decoder's output: m, and log σ
@@ -273,12 +275,12 @@ class VAE(LatentVariableModel):
             self.log_sigma = nn.Parameter(torch.zeros(()))
 
     def encode(self, x: Tensor) -> Normal:
-        mean, log_var = _widen(self.encoder(self.check_data(x))).chunk(2, -1)  # (B, latent) each
+        mean, log_var = widened(self.encoder(self.check_data(x))).chunk(2, -1)  # (B, latent) each
         return Normal(mean, (log_var / 2).exp(), validate_args=False)
 
     def decode(self, z: Tensor) -> Distribution:
         z = self.check_codes(z)
-        out = _widen(self.decoder(z.reshape(-1, self.latent)))  # (N, parts · C, …)
+        out = widened(self.decoder(z.reshape(-1, self.latent)))  # (N, parts · C, …)
         out = out.view(*z.shape[:-1], self.parts, *self.event_shape)
         mean, *log_sigma = out.unbind(z.dim() - 1)  # (…, *event_shape) each
         if self.likelihood == "bernoulli":
@@ -327,8 +329,10 @@ class LinearGaussianVAE(LatentVariableModel):
     """
 
     def __init__(self, n_features: int, latent: int):
-        super().__init__((positive_integer("n_features", n_features),), latent, "gaussian")
-        if self.latent >= n_features:
+        n_features = positive_integer("n_features", n_features)
+        super().__init__((n_features,), latent, "gaussian")
+        latent = self.latent
+        if latent >= n_features:
             raise ValueError(f"latent is {latent}; expected fewer than n_features = {n_features}")
         self.W = nn.Parameter(torch.randn(n_features, latent) / latent**0.5)
         self.b = nn.Parameter(torch.zeros(n_features))
@@ -429,7 +433,7 @@ class WarmUp(nn.Module):
         self.vae, self.steps = vae, positive_integer("steps", steps)
         if vae.n_samples > 1:
             raise ValueError(f"n_samples is {vae.n_samples}: the importance-weighted bound has no KL to warm up")
-        self.register_buffer("done", torch.zeros((), dtype=torch.long))
+        self.register_buffer("done", torch.zeros((), dtype=torch.long, device=vae._weight.device))
 
     def loss(self, x: Tensor) -> Tensor:
         if not self.training:
@@ -453,7 +457,7 @@ def reparameterise(mean: Tensor, std: Tensor, generator: torch.Generator | None 
 
 def _networks(event_shape, encoded, latent, parts, hidden, body, channels, gated) -> tuple[nn.Module, nn.Module]:
     """Encoder (B, *event_shape) -> (B, encoded) and decoder (B, latent) -> (B, parts · C, …)."""
-    if not isinstance(hidden, Sequence):
+    if not isinstance(hidden, Sequence) or isinstance(hidden, str):
         raise TypeError(f"hidden is {hidden!r}; expected a tuple of widths such as (200, 200)")
     widths = [positive_integer("hidden", width) for width in hidden]
     if body not in BODIES:
@@ -464,7 +468,8 @@ def _networks(event_shape, encoded, latent, parts, hidden, body, channels, gated
         return encoder, nn.Sequential(*_dense([latent, *widths[::-1], parts * size], gated))
     if len(event_shape) != 3 or event_shape[1] % 4 or event_shape[2] % 4:
         raise ValueError(f"event_shape is {event_shape}; a convolutional body takes (C, H, W), H and W divisible by 4")
-    first, second = positive_integer("channels", channels), 2 * channels
+    first = positive_integer("channels", channels)
+    second = 2 * first
     height, width = event_shape[1] // 4, event_shape[2] // 4
     size = second * height * width
     encoder = nn.Sequential(
@@ -495,11 +500,6 @@ class _Scale(nn.Module):
         return 2 * x - 1
 
 
-def _widen(out: Tensor) -> Tensor:
-    """What a network gives under autocast, as float32; float64 stays."""
-    return out.to(torch.promote_types(out.dtype, torch.float32))
-
-
 def _per_example(log_prob: Tensor, batch_dims: int) -> Tensor:
     """Sum over the event: (…, *event_shape) -> (…), nats."""
     return log_prob.flatten(batch_dims).sum(batch_dims)
@@ -516,11 +516,3 @@ def _all_pairs(p: Distribution, x: Tensor) -> Tensor:
     a = std.square().reciprocal()  # (x − µ)²/σ² = x²a − 2xµa + µ²a
     square = x.square() @ a.T - 2 * x @ (mean * a).T + (mean.square() * a).sum(1)
     return (-0.5 * square - std.log().sum(1) - 0.5 * math.log(2 * math.pi) * x.shape[1]).to(p.mean.dtype)
-
-
-def _not_negative(name: str, value: float) -> float:
-    if isinstance(value, bool) or not isinstance(value, (int, float)):
-        raise TypeError(f"{name} is {value!r}; expected a number of at least 0")
-    if not 0 <= value < math.inf:
-        raise ValueError(f"{name} is {value}; expected a finite number of at least 0")
-    return float(value)

@@ -58,7 +58,7 @@ class WaveNet(Autoregressive):
         skip_channels = positive_integer("skip_channels", skip_channels)
         self.first = CausalConv1d(1, channels, kernel_size, kind="A")
         self.layers = nn.ModuleList(
-            DilatedLayer(channels, skip_channels, kernel_size, dilation, n_classes, last=i == len(self.dilations))
+            DilatedLayer(channels, skip_channels, kernel_size, dilation, self.n_classes, last=i == len(self.dilations))
             for i, dilation in enumerate(self.dilations, 1)
         )
         self.head = nn.Sequential(
@@ -90,7 +90,9 @@ class WaveNet(Autoregressive):
     def _fill_cached(self, x: Tensor, noise: Tensor, written: int, condition: Tensor | None, progress) -> None:
         # one sequence after the other, a thread: with more of them the stepper's products of matrices are faster
         fill = super()._fill_cached
-        if len(x) <= FEW * torch.get_num_threads() and all(p.device.type == "cpu" for p in self.parameters()):
+        if len(x) <= FEW * torch.get_num_threads() and all(
+            p.device.type == "cpu" and p.dtype == torch.float32 for p in self.parameters()
+        ):
             with contextlib.suppress(ImportError):  # there is no Numba for this Python, or this machine
                 from .compiled import sample_wavenet
 
@@ -116,7 +118,7 @@ class WaveNet(Autoregressive):
         _, hidden, _, out = self.head
         w1, b1 = hidden.weight.flatten(1).T.contiguous(), hidden.bias
         w2, b2 = out.weight.flatten(1).T.contiguous(), out.bias
-        scale, began = 2 / (self.levels - 1), False
+        scale, began = self._scale(), False
 
         def step(previous):
             nonlocal began
@@ -171,7 +173,7 @@ class DilatedLayer(nn.Module):
         """
         n, channels = residual.shape
         bias = 0 if condition is None else self.class_bias(condition.long())  # (n, 2·channels)
-        half = torch.ones(2 * channels, device=stream.device)
+        half = stream.new_ones(2 * channels)
         half[channels:] = 0.5  # of what goes into the logistic
         queue = Queue(self.dilated, n, bias, half)
         content, openness = queue.out.split(channels, 1)

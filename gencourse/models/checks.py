@@ -1,0 +1,68 @@
+"""What is asked of arguments everywhere in the package, and said where they are something else."""
+
+import math
+import operator
+from collections.abc import Sequence
+
+import torch
+
+INTEGERS = (torch.uint8, torch.int16, torch.int32, torch.int64)
+
+
+def positive_integer(name: str, value, least: int = 1, most: int | None = None) -> int:
+    """Return value as an int, or raise a TypeError / ValueError that names the argument.
+
+    Whatever Python takes for an index is an integer, NumPy's and a tensor of one among them; True and False are not.
+    """
+    expected = f"at least {least}" if most is None else f"{least} to {most}"
+    try:
+        if _is_bool(value):
+            raise TypeError
+        whole = operator.index(value)
+    except TypeError:
+        raise TypeError(f"{name} is {value!r}; expected an integer of {expected}") from None
+    if whole < least or (most is not None and whole > most):
+        raise ValueError(f"{name} is {whole}; expected {expected}")
+    return whole
+
+
+def number(name: str, value, least: float = 0.0, most: float = math.inf, open_ended: bool = False) -> float:
+    """Return value as a finite float from `least` to `most`, both excluded if `open_ended`; or raise, naming it.
+
+    NumPy's numbers and tensors of one number are numbers; True and False are not.
+    """
+    expected = f"a number of at least {least:g}" if most == math.inf else f"a number from {least:g} to {most:g}"
+    if open_ended:
+        between = f"between {least:g} and {most:g}"
+        expected = "a positive number" if (least, most) == (0, math.inf) else f"a number {between}, not at the ends"
+    is_number = isinstance(value, (int, float)) or (hasattr(value, "dtype") and value.ndim == 0)
+    try:
+        if _is_bool(value) or not is_number:
+            raise TypeError
+        real = float(value)
+    except (TypeError, RuntimeError):
+        raise TypeError(f"{name} is {value!r}; expected {expected}") from None
+    inside = least < real < most if open_ended else least <= real <= most
+    if not inside or math.isinf(real):
+        raise ValueError(f"{name} is {value}; expected {expected}" + (", finite" if math.isinf(real) else ""))
+    return real
+
+
+def shape_of_events(event_shape) -> tuple[int, ...]:
+    """Return event_shape as a tuple of ints, or raise a TypeError / ValueError if it is no sequence of sizes."""
+    if not isinstance(event_shape, Sequence) or isinstance(event_shape, str) or not event_shape:
+        raise TypeError(f"event_shape is {event_shape!r}; give a tuple such as (1, 28, 28) or (2,)")
+    return tuple(positive_integer("event_shape", size) for size in event_shape)
+
+
+def _is_bool(value) -> bool:
+    """Is it True or False, Python's, NumPy's or torch's?"""
+    return isinstance(value, bool) or str(getattr(value, "dtype", "")) in ("bool", "torch.bool")
+
+
+def article(value) -> str:
+    """'a list', 'an ndarray', 'None': for messages."""
+    if value is None:
+        return "None"
+    name = type(value).__name__
+    return f"{'an' if name.lower().startswith((*'aeiou', 'nd')) else 'a'} {name}"
