@@ -42,7 +42,7 @@ class Reader(NotebookExporter):
 def read(path):
     """The notebook in a file, whatever its nbformat. Raises NotANotebook, with the reason, where there is none."""
     data = Path(path).read_bytes()
-    if not data.strip(b"\0 \t\r\n"):
+    if not data.removeprefix(b"\xef\xbb\xbf").strip(b"\0 \t\r\n"):
         raise NotANotebook("the file is empty")
     if data.lstrip(b"\xef\xbb\xbf \t\r\n").startswith(b"<"):
         raise NotANotebook("this is a web page, saved under the name of a notebook")
