@@ -1,5 +1,8 @@
 """Assignments for nbgrader: what they contain, and that nobody gets other marks than their functions deserve."""
 
+import copy
+import csv
+import html
 import importlib.util
 import io
 import os
@@ -8,6 +11,8 @@ import shutil
 import subprocess
 import sys
 import tempfile
+import uuid
+import zipfile
 from contextlib import redirect_stderr
 from pathlib import Path
 from types import SimpleNamespace
@@ -18,7 +23,7 @@ from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_raw_
 
 from gencourse.cli import main
 from gencourse.execute import NOTEBOOKS
-from gencourse.exercises import autoregression, start
+from gencourse.exercises import autoregression, start, vae
 from gencourse.exercises.core import Exercise
 from gencourse.grading import NotPassed, export, find, mark
 from gencourse.notebook import exercises
@@ -39,7 +44,7 @@ def source(course, stem=STEM):
 
 
 def by_name(notebook):
-    return {cell.metadata.nbgrader.grade_id: cell for cell in notebook.cells if "nbgrader" in cell.metadata}
+    return {cell.metadata["nbgrader"]["grade_id"]: cell for cell in notebook.cells if "nbgrader" in cell.metadata}
 
 
 # --------------------------------------------------------------------------------------------- what is exported
@@ -428,7 +433,8 @@ def test_a_submission_that_is_partly_right_has_part_of_the_points_and_reads_why(
     assert total == 2 + 4 + 2 + 1
     assert "causal_mask: not yet" in page and "come after the centre" in page
     assert "receptive_field: raised an error" in page and "KeyError" in page
-    assert "name 'skew' is not defined" in page
+    assert "There is no <code" in page and "no cell of the notebook that was handed in defines it" in page
+    assert "is not defined" not in page
 
 
 @needs_nbgrader
@@ -457,3 +463,352 @@ def test_a_verdict_cannot_be_forged(graded, name):
 def test_the_answer_can_be_had_from_the_package(graded):
     """What no check inside Python can prevent, and `solution()` shows it to everybody."""
     assert marks(graded, "copier")[1] == 2
+
+
+def copy_of(cell):
+    """What JupyterLab makes of a cell that is copied or split: the metadata stay, the id is another one."""
+    other = copy.deepcopy(cell)
+    other.id = f"{cell.id[:40]}-{uuid.uuid4().hex[:8]}"
+    return other
+
+
+def insert(notebook, cell, source=None, after=None):
+    """Put a copy of a cell behind it, or behind another one."""
+    other = copy_of(cell)
+    other.source = cell.source if source is None else source
+    place = next(index for index, each in enumerate(notebook.cells) if each is (after or cell))
+    notebook.cells.insert(place + 1, other)
+    return other
+
+
+# ------------------------------------------------------------------- cells that stand twice, before anything is run
+
+
+@pytest.fixture(scope="module")
+def handed_out(tmp_path_factory):
+    """A course folder with the assignment of 00, of which students have a copy; and that copy."""
+    folder = tmp_path_factory.mktemp("copies") / "grading"
+    export.nbgrader_course(folder, [NOTEBOOKS / f"{START}.ipynb"], seed=1)
+    command = [sys.executable, "-m", "nbgrader", "generate_assignment", START]
+    subprocess.run(command, cwd=folder, check=True, capture_output=True)
+    return folder, nbformat.read(folder / "release" / START / f"{START}.ipynb", as_version=4)
+
+
+COIN, CHECK, HIDDEN = "coin_log_likelihood", "coin_log_likelihood_check", "coin_log_likelihood_hidden"
+COPIES = {}  # name: (what is done to the notebook, the cells of the assignment afterwards, and all sources, in order)
+
+
+def copies(make):
+    COPIES[make.__name__] = make
+    return make
+
+
+@copies
+def nothing(notebook, cells):
+    return ["setup", COIN, CHECK, HIDDEN], ["", "import", "", "def", "mark", "hidden"]
+
+
+@copies
+def answer_split(notebook, cells):
+    cells[COIN].source = "helper = 1"
+    insert(notebook, cells[COIN], "def answer")
+    return ["setup", COIN, CHECK, HIDDEN], ["", "import", "", "helper", "def answer", "mark", "hidden"]
+
+
+@copies
+def answer_three_times(notebook, cells):
+    insert(notebook, cells[COIN], "two = 2")
+    insert(notebook, cells[COIN], "three = 3", after=cells[HIDDEN])
+    return ["setup", CHECK, HIDDEN, COIN], ["", "import", "", "def", "two", "mark", "hidden", "three"]
+
+
+@copies
+def old_answer_kept_as_text(notebook, cells):
+    old = insert(notebook, cells[COIN], "def wrong(): ...")
+    position = next(i for i, cell in enumerate(notebook.cells) if cell is old)
+    notebook.cells[position] = new_markdown_cell(old.source, metadata=old.metadata)
+    return ["setup", COIN, CHECK, HIDDEN], ["", "import", "", "def", "def wrong", "mark", "hidden"]
+
+
+@copies
+def check_copied_to_the_end(notebook, cells):
+    insert(notebook, cells[CHECK], after=cells[HIDDEN])
+    return ["setup", COIN, CHECK, HIDDEN], ["", "import", "", "def", "mark", "mark", "hidden"]
+
+
+@copies
+def check_copied_and_changed(notebook, cells):
+    insert(notebook, cells[CHECK], "helper = 5", after=cells[HIDDEN])
+    return ["setup", COIN, CHECK, HIDDEN], ["", "import", "", "def", "mark", "hidden", "helper"]
+
+
+@copies
+def check_split(notebook, cells):
+    first, second = cells[CHECK].source.split("\n", 1)
+    cells[CHECK].source = second
+    insert(notebook, cells[CHECK], first)
+    return ["setup", COIN, CHECK, HIDDEN], ["", "import", "", "def", "mark", "mark", "hidden"]
+
+
+@copies
+def hidden_copied(notebook, cells):
+    insert(notebook, cells[HIDDEN], after=cells["setup"])
+    return ["setup", COIN, CHECK, HIDDEN], ["", "import", "# ", "", "def", "mark", "hidden"]
+
+
+@copies
+def setup_copied_and_changed(notebook, cells):
+    insert(notebook, cells["setup"], "import antigravity", after=cells[CHECK])
+    return ["setup", COIN, CHECK, HIDDEN], ["", "import math", "", "def", "mark", "import antigravity", "hidden"]
+
+
+@copies
+def setup_split(notebook, cells):
+    first, second = cells["setup"].source.split("\n\n", 1)
+    cells["setup"].source = first
+    insert(notebook, cells["setup"], second)
+    return ["setup", COIN, CHECK, HIDDEN], ["", "import math", "import torch", "", "def", "mark", "hidden"]
+
+
+@copies
+def of_another_assignment(notebook, cells):
+    for name, version in (("elbo", 3), ("causal_mask", 1), ("skew", 99)):
+        other = insert(notebook, cells[COIN], f"{name} = 1", after=cells["setup"])
+        other.metadata.nbgrader.update(grade_id=name, schema_version=version)
+    return ["setup", COIN, CHECK, HIDDEN], ["", "import", "skew", "causal", "elbo", "", "def", "mark", "hidden"]
+
+
+@copies
+def metadata_that_make_no_sense(notebook, cells):
+    cells[COIN].metadata.nbgrader.grade_id = ["a", "list"]
+    cells[CHECK].metadata.nbgrader = "nonsense"
+    del cells[HIDDEN].metadata["nbgrader"]
+    return ["setup", CHECK, HIDDEN], ["", "import", "", "def", "mark", "# ", "mark", "hidden"]
+
+
+@needs_nbgrader
+@pytest.mark.parametrize("make", COPIES.values(), ids=COPIES)
+def test_of_several_cells_with_one_name_one_keeps_it_and_all_stay(handed_out, make, caplog):
+    from nbgrader.preprocessors import CheckCellMetadata, DeduplicateIds, OverwriteCells
+
+    from gencourse.grading.autograde import Restore
+
+    folder, notebook = handed_out[0], copy.deepcopy(handed_out[1])
+    names, sources = make(notebook, by_name(notebook))
+    about = {"db_url": f"sqlite:///{folder / 'gradebook.db'}", "assignment": START, "notebook": START, "student": "x"}
+    for preprocessor in (Restore, DeduplicateIds, OverwriteCells, CheckCellMetadata):
+        notebook, _ = preprocessor().preprocess(notebook, {"nbgrader": about})
+    assert list(by_name(notebook)) == names
+    assert len(notebook.cells) == len(sources)
+    for cell, beginning in zip(notebook.cells, sources, strict=True):
+        if beginning == "hidden":
+            assert cell.metadata["nbgrader"]["grade_id"] == HIDDEN and "variant=" in cell.source
+        elif beginning == "mark":
+            assert "mark(" in cell.source or cell.source.startswith("# 1 point")
+            assert "variant=" not in cell.source
+        else:
+            assert cell.source.startswith(beginning)
+    for name, cell in by_name(notebook).items():  # as it was handed out, whatever was done to it
+        assert cell.metadata["nbgrader"]["grade"] == (name in (CHECK, HIDDEN)) and cell.cell_type == "code"
+
+
+@needs_nbgrader
+@pytest.mark.parametrize(("data", "why"), [
+    (b"", "empty"), (b"\0" * 2000, "empty"), (b"\xef\xbb\xbf", "empty"),
+    (b"<!doctype html><title>Sign in</title>", "web page"), (b"\xef\xbb\xbf<html>", "web page"),
+    (b"PK\x03\x04...", "archive"), (b'{"cells": [', "not valid JSON"), (b"<<<<<<< HEAD", "web page"),
+    (b"{\n<<<<<<< HEAD\n}", "not valid JSON"), (b"\xff\xfe{\x00}\x00", "no text"), (b"[]", "no notebook"),
+    (b"{}", "no notebook"), (b"5", "no notebook"), (b'"text"', "no notebook"), (b"null", "no notebook"),
+    (b'{"cells": "none", "metadata": {}, "nbformat": 4, "nbformat_minor": 5}', "no notebook"),
+    (b'{"cells": [1], "metadata": {}, "nbformat": 4, "nbformat_minor": 5}', "no notebook"),
+])  # fmt: skip
+def test_a_file_that_is_no_notebook_is_named_as_what_it_is(tmp_path, data, why):
+    from gencourse.grading.collect import NotANotebook, read
+
+    (tmp_path / "a.ipynb").write_bytes(data)
+    with pytest.raises(NotANotebook, match=why):
+        read(tmp_path / "a.ipynb")
+
+
+@needs_nbgrader
+def test_notebooks_of_older_formats_and_with_a_mark_in_front_are_read(handed_out, tmp_path):
+    from gencourse.grading.collect import read
+
+    text = nbformat.writes(handed_out[1])
+    for data in (text.encode("utf-8-sig"), nbformat.writes(nbformat.convert(copy.deepcopy(handed_out[1]), 3), 3).encode()):
+        (tmp_path / "a.ipynb").write_bytes(data)
+        assert list(by_name(read(tmp_path / "a.ipynb"))) == list(by_name(handed_out[1]))
+
+
+# ------------------------------------------------------------------------------- a class, by the page for instructors
+
+VAE = "03_vae"
+PAGE = (NOTEBOOKS.parent / "docs" / "pages" / "instructors.md").read_text(encoding="utf-8")
+CLASS = {}  # name in the archive: what is done to the notebook that was handed out, or the bytes in its place
+
+
+def hands_in(name):
+    return lambda make: CLASS.setdefault(name, make)
+
+
+def all_right(notebook):
+    for name, cell in by_name(notebook).items():
+        if cell.metadata.nbgrader.solution:
+            cell.source = getattr(vae, name).solution_source
+
+
+@hands_in("Honest Ada_101_assignsubmission_file_03_vae.ipynb")
+def honest(notebook):
+    all_right(notebook)
+
+
+@hands_in("Copy Carl_102_assignsubmission_file/03_vae.ipynb")
+def copied(notebook):
+    """The setup, an answer, its test and its hidden test stand twice; and a cell of another assignment is there."""
+    all_right(notebook)
+    cells = by_name(notebook)
+    first = next(name for name, cell in cells.items() if cell.metadata.nbgrader.solution)
+    for name in ("setup", first, f"{first}_check", f"{first}_hidden"):
+        insert(notebook, cells[name])
+    foreign = insert(notebook, cells[first], "helper = 1", after=cells["setup"])
+    foreign.metadata.nbgrader.grade_id = "causal_mask"
+
+
+@hands_in("Split Sue_103_assignsubmission_file_/03_vae.ipynb")
+def split(notebook):
+    """Each answer has a helper, and was split behind it."""
+    all_right(notebook)
+    for cell in [cell for cell in notebook.cells if cell.metadata.get("nbgrader", {}).get("solution")]:
+        name = cell.metadata.nbgrader.grade_id
+        insert(notebook, cell, cell.source + f"\n\n_whole = {name}\ndef {name}(*a, **k):\n"
+               f"    return helper_of_{name}(_whole, *a, **k)".replace("_whole", f"_whole_{name}"))  # fmt: skip
+        cell.source = f"def helper_of_{name}(whole, *a, **k):\n    return whole(*a, **k)"
+
+
+@hands_in("synsam_104_9001_03_vae.ipynb")
+def syntax(notebook):
+    all_right(notebook)
+    cell = by_name(notebook)["elbo"]
+    cell.source = cell.source.replace("):", ")", 1)
+
+
+@hands_in("doubledora_LATE_105_9002_03_vae-1.ipynb")
+def double(notebook):
+    all_right(notebook)
+    notebook.cells.insert(0, new_code_cell(
+        "import numpy, torch, warnings\ntorch.set_default_dtype(torch.float64)\ntorch.manual_seed(3)\n"
+        "torch.set_default_device('meta')\ntorch.set_grad_enabled(False)\ntorch.set_printoptions(precision=1)\n"
+        "torch.use_deterministic_algorithms(True)\nnumpy.seterr(all='raise')\nwarnings.simplefilter('error')"
+    ))  # fmt: skip
+
+
+CLASS |= {
+    "Broken Bob_106_assignsubmission_file_03_vae.ipynb": lambda text: text[: len(text) // 2],
+    "Web Wanda_107_assignsubmission_file_03_vae.ipynb": lambda text: b"<!DOCTYPE html>\n<html></html>",
+    "Named Nick_108_assignsubmission_file/03_vae (1).ipynb": honest,
+    "Many Mia_109_assignsubmission_file/a.ipynb": honest,
+    "Many Mia_109_assignsubmission_file/b.ipynb": honest,
+    "Void Vic_110_assignsubmission_file/notes.txt": lambda text: b"see my mail",
+}
+
+
+@pytest.fixture(scope="module")
+def a_class(tmp_path_factory):
+    """The course folder after the steps of the page, and what each said: {command: (exit code, words)}."""
+    folder = tmp_path_factory.mktemp("class") / "grading"
+    export.nbgrader_course(folder, [NOTEBOOKS / f"{VAE}.ipynb", NOTEBOOKS / f"{START}.ipynb"], seed=1)
+    table = PAGE.partition("| step | command |")[2].partition("\n\n")[0]
+    commands = [command.replace(STEM, VAE) for command in re.findall(r"`nbgrader ([^`]+)`", table)]
+    commands = [command for command in commands if command.split()[0] not in ("release_assignment", "collect")]
+    assert [command.split()[0] for command in commands] == [
+        "generate_assignment", "zip_collect", "autograde", "generate_feedback", "export",
+    ]  # fmt: skip
+    path = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
+    said = {}
+
+    def nbgrader(command):
+        words = [sys.executable, "-m", "nbgrader", *command.split()]
+        done = subprocess.run(words, cwd=folder, env=os.environ | {"PATH": path}, capture_output=True, text=True)
+        said[command.split()[0]] = done.returncode, done.stdout + done.stderr
+
+    nbgrader(f"generate_assignment {START}")
+    for command in commands:
+        if command.startswith("zip_collect"):
+            archive = folder / "downloaded" / VAE / "archive" / "ML-03 submissions-77.zip"
+            archive.parent.mkdir(parents=True)
+            with zipfile.ZipFile(archive, "w") as file:
+                for name, make in CLASS.items():
+                    text = (folder / "release" / VAE / f"{VAE}.ipynb").read_bytes()
+                    if make.__name__ == "<lambda>":
+                        file.writestr(name, make(text))
+                    else:
+                        notebook = nbformat.reads(text.decode(), as_version=4)
+                        make(notebook)
+                        file.writestr(name, nbformat.writes(notebook))
+        nbgrader(command)
+    return folder, said
+
+
+def table_of(folder):
+    with open(folder / "grades.csv", encoding="utf-8", newline="") as file:
+        return {row["student_id"]: row for row in csv.DictReader(file)}
+
+
+GOOD = ("Honest Ada_101", "Copy Carl_102", "Split Sue_103", "doubledora_105", "Named Nick_108")
+NOT_GRADED = {"Broken Bob_106": "not valid JSON", "Web Wanda_107": "a web page",
+              "Many Mia_109": "there is no 03_vae.ipynb; handed in, but not graded: a.ipynb, b.ipynb"}  # fmt: skip
+
+
+@needs_nbgrader
+def test_the_steps_of_the_page_grade_a_class(a_class):
+    folder, said = a_class
+    codes = {command: code for command, (code, _) in said.items()}
+    assert codes == {"generate_assignment": 0, "zip_collect": 0, "autograde": 1, "generate_feedback": 0, "export": 0}
+    rows = table_of(folder)
+    assert {row["assignment"] for row in rows.values()} == {VAE}  # nobody handed the other one in
+    assert rows.keys() == {*GOOD, "synsam_104", *NOT_GRADED}
+    full = rows["Honest Ada_101"]["max_score"]
+    assert {name: rows[name]["score"] for name in GOOD} == dict.fromkeys(GOOD, full), said["autograde"]
+    assert all(rows[name]["note"] == "" for name in GOOD)
+    lost = float(full) - float(rows["synsam_104"]["score"])
+    assert lost == export.POINTS[vae.elbo.difficulty]
+
+
+@needs_nbgrader
+def test_what_cannot_be_graded_is_told_from_a_zero(a_class):
+    folder, said = a_class
+    rows, words = table_of(folder), said["autograde"][1]
+    for name, why in NOT_GRADED.items():
+        assert rows[name]["score"] == rows[name]["raw_score"] == "" and why in rows[name]["note"], rows[name]
+        assert f"There was an error processing assignment '{VAE}' for student '{name}'" in words
+        assert not (folder / "feedback" / name).exists()
+    assert "not graded: 03_vae.ipynb of Broken Bob_106: this is not valid JSON" in words
+    assert "Named Nick_108: 03_vae (1).ipynb is taken for 03_vae.ipynb, and renamed" in words
+    assert "Many Mia_109: not graded: none of a.ipynb, b.ipynb is called 03_vae.ipynb" in words
+    assert "Void Vic_110_assignsubmission_file/notes.txt" in said["zip_collect"][1]
+
+
+@needs_nbgrader
+def test_only_what_was_changed_is_reported(a_class):
+    words = a_class[1]["autograde"][1]
+    assert "has changed" not in words and "does not exist in the database" not in words
+    told = re.findall(r"WARNING\S*\]?\s(.*)", words)
+    assert all("there 2 times" in line or "renamed" in line or "failed assignment" in line for line in told), told
+
+
+@needs_nbgrader
+def test_a_page_of_feedback_gives_nothing_away_and_fetches_nothing(a_class):
+    folder, _ = a_class
+    source = (folder / "source" / VAE / f"{VAE}.ipynb").read_text(encoding="utf-8")
+    (variant,) = set(re.findall(r"variant=(\d+)", source))
+    pages = {path.parts[-3]: path.read_text(encoding="utf-8") for path in (folder / "feedback").rglob("*.html")}
+    assert pages.keys() == {*GOOD, "synsam_104"}
+    for page in pages.values():
+        assert variant not in page and "variant" not in page
+        assert "Content-Security-Policy" in page and "<script" not in page
+        assert re.findall(r"""<(?:script|link|img|iframe)[^>]+(?:src|href)=.?http""", page) == []
+        assert re.findall(r"""url\(.?http|@import""", page) == []
+    assert ": passed</b>" in pages["Honest Ada_101"] and "not yet" not in pages["Honest Ada_101"]
+    told = html.unescape(re.sub(r"<[^>]+>", "", pages["synsam_104"]))
+    assert "There is no elbo, for its cell did not run to its end: SyntaxError: expected ':', in line 1" in told
+    assert "is not defined" not in told

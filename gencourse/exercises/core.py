@@ -29,7 +29,7 @@ from gencourse._output import show
 
 from .answers import Answers, Problem, Unusable, as_numbers, describe_error, is_stub, shape_of
 from .general import in_general
-from .sandbox import Stopped, run_limited, untouched
+from .sandbox import Stopped, fresh, run_limited, untouched
 from .verdict import Listing, Page, Verdict
 
 GOES_ON = "The notebook goes on with the reference."
@@ -38,12 +38,12 @@ _VARIANT = ContextVar("variant", default=0)
 
 def seeded(seed: int) -> torch.Generator:
     """The generator that random inputs of cases are drawn from: the same every time, but another in each variant."""
-    return torch.Generator().manual_seed(1_000_003 * _VARIANT.get() + seed)
+    return torch.Generator("cpu").manual_seed(1_000_003 * _VARIANT.get() + seed)
 
 
 def some(low: int, high: int, *, seed: int) -> int:
     """An integer from low to high, both included, drawn from `seeded(seed)`."""
-    return torch.randint(low, high + 1, (), generator=seeded(seed)).item()
+    return torch.randint(low, high + 1, (), generator=seeded(seed), device="cpu").item()
 
 
 def varied(module: ModuleType, variant: int) -> ModuleType:
@@ -52,7 +52,8 @@ def varied(module: ModuleType, variant: int) -> ModuleType:
     other = importlib.util.module_from_spec(spec)
     token = _VARIANT.set(variant)
     try:
-        spec.loader.exec_module(other)
+        with untouched():                       # as the module itself: see the package's __getattr__
+            spec.loader.exec_module(other)
     finally:
         _VARIANT.reset(token)
     return other
@@ -155,10 +156,13 @@ class Exercise:
         return self.judge(self.answers(fn, seconds))
 
     def answers(self, fn: Callable, seconds: float = 10.0) -> Answers:
-        """What the reader's function makes of the inputs, not yet judged."""
+        """What the reader's function makes of the inputs, not yet judged.
+
+        It runs as in a fresh kernel, whatever the reader's has set: default dtype float32, on the CPU, with gradients.
+        """
         if (problem := self._before_running(fn)) is not None:
             return Answers((), problem)
-        with untouched(), torch.device("cpu"):
+        with untouched():
             return self._run(fn, seconds)
 
     def judge(self, answers: Answers) -> Verdict:
@@ -166,7 +170,7 @@ class Exercise:
         cases = [*self.cases, self.cases[0]]    # the first once more: is the answer the same?
         if answers.problem is None and len(answers.values) != len(cases):
             raise ValueError(f"{self.name}: {len(answers.values)} answers came to {len(cases)} inputs")
-        with untouched(), torch.device("cpu"):
+        with untouched():
             problem = answers.problem or self._judge([
                 Result(case, self._label(case), expected, *((None, value) if isinstance(value, Problem) else (value,)))
                 for case, expected, value in zip(cases, [*self.expected, self.expected[0]], answers.values)])
@@ -266,7 +270,8 @@ class Exercise:
 
     def _try(self, fn: Callable, case: Case) -> Tensor | Problem:
         try:
-            return case.run(fn)
+            with fresh():                       # what the function set before, for another input
+                return case.run(fn)
         except Stopped:
             raise
         except Unusable as unusable:
@@ -323,7 +328,8 @@ class Exercise:
     @cached_property
     def expected(self) -> list[Tensor]:
         """What the reference makes of each input."""
-        return [case.run(self.reference) for case in self.cases]
+        with untouched():
+            return [case.run(self.reference) for case in self.cases]
 
     def _behaves_like(self, results: list[Result], mistake: Mistake) -> bool:
         for i, result in enumerate(results):

@@ -112,26 +112,61 @@ def _prints_of(thread: threading.Thread) -> Iterator[_Prints]:
 
 @contextlib.contextmanager
 def untouched() -> Iterator[None]:
-    """Give back, as they were, the global states that code inside may change: random numbers, default dtype,
-    warnings filters, recursion limit. (Gradient mode and default device belong to a thread: see run_limited.)
+    """Run what is inside as in a fresh Python, and give back the states of this one as they were.
 
-    Inside, the random states are fixed, so that the same answer draws the same verdict every time.
+    Inside, torch, numpy and warnings are set as they are when a kernel starts, except that warnings are silent and the
+    random states fixed, so that the same answer draws the same verdict every time, whatever a notebook has set.
+    Outside, nothing is seen of what code inside sets: random numbers, default dtype, printing, threads and the like.
     """
     states = random.getstate(), np.random.get_state(), torch.get_rng_state()
     cuda = torch.cuda.get_rng_state_all() if torch.cuda.is_initialized() else None
-    dtype, recursion_limit = torch.get_default_dtype(), sys.getrecursionlimit()
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
+    recursion_limit = sys.getrecursionlimit()
+    with contextlib.ExitStack() as given_back:
+        for getter, setter, usual in _SETTINGS:
+            given_back.callback(setter, getter())
+            setter(usual)
+        given_back.enter_context(fresh())
+        given_back.enter_context(torch._tensor_str.printoptions(profile="default"))
+        given_back.enter_context(warnings.catch_warnings())
+        warnings.simplefilter("ignore")
+        try:
             random.seed(0)
             np.random.seed(0)
             torch.default_generator.manual_seed(0)
             yield
-    finally:
-        random.setstate(states[0])
-        np.random.set_state(states[1])
-        torch.set_rng_state(states[2])
-        if cuda is not None:
-            torch.cuda.set_rng_state_all(cuda)
-        torch.set_default_dtype(dtype)
-        sys.setrecursionlimit(recursion_limit)
+        finally:
+            random.setstate(states[0])
+            np.random.set_state(states[1])
+            torch.set_rng_state(states[2])
+            if cuda is not None:
+                torch.cuda.set_rng_state_all(cuda)
+            sys.setrecursionlimit(recursion_limit)
+
+
+def _determinism() -> tuple[bool, bool]:
+    return torch.are_deterministic_algorithms_enabled(), torch.is_deterministic_algorithms_warn_only_enabled()
+
+
+def _anomalies() -> tuple[bool, bool]:
+    return torch.is_anomaly_enabled(), torch.is_anomaly_check_nan_enabled()
+
+
+# of the whole process: how each is read, how it is set, and what it is when a kernel starts
+_SETTINGS = (
+    (torch.get_default_dtype, torch.set_default_dtype, torch.float32),
+    (_determinism, lambda state: torch.use_deterministic_algorithms(state[0], warn_only=state[1]), (False, False)),
+    (_anomalies, lambda state: torch.autograd.set_detect_anomaly(*state), (False, True)),
+    (torch.get_float32_matmul_precision, torch.set_float32_matmul_precision, "highest"),
+)
+
+
+@contextlib.contextmanager
+def fresh() -> Iterator[None]:
+    """The states of a fresh kernel once more, inside `untouched`: those of the calling thread, and the default dtype.
+
+    The dtype is not given back here: a thread that is left behind would do so long after its time.
+    """
+    torch.set_default_dtype(torch.float32)
+    with (torch.device("cpu"), torch.autocast("cpu", enabled=False), torch.inference_mode(False), torch.enable_grad(),
+          np.errstate(divide="warn", over="warn", under="ignore", invalid="warn")):
+        yield

@@ -11,6 +11,7 @@ import os
 import re
 import tempfile
 import time
+from dataclasses import replace
 
 import zmq
 from nbclient import NotebookClient
@@ -34,34 +35,75 @@ MOST_OUTPUT, MOST_ANSWERS, LONGEST_MESSAGE = 2**20, 2**24, 2**25
 class Restore(NbGraderPreprocessor):
     """Gives every cell of the assignment its own metadata back, and puts lost ones back: at the end, the tests.
 
-    A test without its metadata is not graded at all, and one with a tag may not be run.
+    A test without its metadata is not graded at all, and one with a tag may not be run. Two cells of one name, as
+    splitting and copying make them, end the grading of everybody: one keeps the name, and the others become the
+    student's own. All of them are run where they stand.
     """
 
     def preprocess(self, nb, resources):
         about = resources["nbgrader"]
-        for cell in nb.cells:
-            if not isinstance(cell.metadata.get("nbgrader", {}), dict):
-                del cell.metadata["nbgrader"]
-        names = {cell.metadata.get("nbgrader", {}).get("grade_id") for cell in nb.cells}
         with Gradebook(about["db_url"]) as gradebook:
             notebook = gradebook.find_notebook(about["notebook"], about["assignment"])
             graded = {cell.name: cell.max_score for cell in notebook.grade_cells}
             solutions = {cell.name for cell in notebook.solution_cells}
-            for source in sorted(notebook.source_cells, key=lambda source: source.name):
+            sources = {source.name: source for source in notebook.source_cells}
+            bearing = {name: [] for name in sorted(sources)}
+            for cell in nb.cells:
+                bearing.get(name_of(cell), []).append(cell)
+                cell.metadata.pop("nbgrader", None)
+            for name, cells in bearing.items():
+                source = sources[name]
                 kept = {
-                    "grade_id": source.name, "schema_version": 3, "cell_type": source.cell_type, "task": False,
-                    "grade": source.name in graded, "solution": source.name in solutions, "locked": source.locked,
+                    "grade_id": name, "schema_version": 3, "cell_type": source.cell_type, "task": False,
+                    "grade": name in graded, "solution": name in solutions, "locked": source.locked,
                     "checksum": source.checksum,
-                } | ({"points": graded[source.name]} if source.name in graded else {})  # fmt: skip
-                for cell in nb.cells:
-                    if cell.metadata.get("nbgrader", {}).get("grade_id") == source.name:
-                        cell.metadata = type(cell.metadata)(nbgrader=kept)
-                if source.name in names or source.name in solutions or source.cell_type != "code":
-                    continue
-                self.log.warning("Cell %s was missing and is put back", source.name)
-                lost = new_code_cell(source.source, metadata={"nbgrader": kept})
-                nb.cells.insert(len(nb.cells) if source.name in graded else 0, lost)
+                } | ({"points": graded[name]} if name in graded else {})  # fmt: skip
+                if cells:
+                    cell = _bearer(cells, source, first=name not in graded and name not in solutions)
+                    cell.metadata = type(cell.metadata)(nbgrader=kept)
+                    if source.locked and cell.source == released(source.source):  # as it was handed out
+                        cell.source = source.source
+                    if len(cells) > 1:
+                        self.log.warning("%s: the cell %s is there %d times; number %d counts", about["student"], name,
+                                         len(cells), _place(cells, cell) + 1)  # fmt: skip
+                elif name not in solutions and source.cell_type == "code":
+                    self.log.warning("%s: the cell %s was missing and is put back", about["student"], name)
+                    lost = new_code_cell(source.source, metadata={"nbgrader": kept})
+                    nb.cells.insert(len(nb.cells) if name in graded else 0, lost)
+        for name in (name for name, cells in bearing.items() if len(cells) > 1 and name.endswith("_check")):
+            _follow(nb.cells, name, f"{name.removesuffix('check')}hidden")
         return nb, resources
+
+
+def name_of(cell):
+    """The grade_id of a cell, or None."""
+    about = cell.metadata.get("nbgrader")
+    name = about.get("grade_id") if isinstance(about, dict) else None
+    return name if isinstance(name, str) else None
+
+
+def released(source):
+    """A test as students get it: without what is hidden."""
+    return re.sub(r"\n?### BEGIN HIDDEN TESTS.*### END HIDDEN TESTS", "", source, flags=re.DOTALL)
+
+
+def _bearer(cells, source, first):
+    """Which of several cells is the assignment's: one of its kind and, of tests, unchanged; the first or the last."""
+    fit = [cell for cell in cells if cell.cell_type == source.cell_type] or cells  # an old answer, kept as text
+    if source.locked:
+        fit = [cell for cell in fit if cell.source in (source.source, released(source.source))] or fit
+    return fit[0 if first else -1]
+
+
+def _place(cells, cell):
+    return next(index for index, other in enumerate(cells) if other is cell)  # copies are equal
+
+
+def _follow(cells, check, hidden):
+    """Put the hidden test behind the check that counts, so that both are of the same function."""
+    places = {name_of(cell): index for index, cell in enumerate(cells)}
+    if places.get(hidden, len(cells)) < places[check]:
+        cells.insert(places[check], cells.pop(places[hidden]))
 
 
 class Bounded(Kernel):
@@ -115,8 +157,10 @@ class Examine(Execute):
                 pass
         for index, cell in enumerate(nb.cells):
             defuse(cell)
-            if cell.cell_type == "code":
-                judge(cell, self._over.get(index, ""))
+            if problem := self._over.get(index):
+                cell.outputs = [_error("NotRun", f"This cell was not run to its end: {problem}.")]
+        for cell in nb.cells:
+            judge(cell, nb.cells)
         return nb, resources
 
     def create_kernel_manager(self):
@@ -176,17 +220,16 @@ def defuse(cell):
             output.data = {kind: data for kind, data in output.data.items() if kind in (ANSWERS, *SHOWN)}
 
 
-def judge(cell, problem=""):
-    """Put the verdict in place of a test cell's outputs; other cells stay as they are.
-
-    `problem` is what kept the cell from being run to its end.
-    """
-    if problem:
-        cell.outputs = [_error("NotRun", f"This cell was not run to its end: {problem}.")]
-    if not (is_grade(cell) and (request := _request(cell.source))):
+def judge(cell, cells):
+    """Put the verdict in place of a test cell's outputs; other cells stay as they are."""
+    if not (is_grade(cell) and cell.cell_type == "code" and (request := _request(cell.source))):
         return
-    exercise = find(*request)
+    key, function, variant = request
+    exercise = find(key, variant)
     verdict = _verdict(exercise, cell.outputs)
+    missing = re.findall(r"name '(\w+)' is not defined", verdict.message)
+    if missing and (why := _why_missing(missing[0], cell, cells, missing[0] == function)):
+        verdict = replace(verdict, message=f"{why} {verdict.message}" if verdict.diagnosis == "NameError" else why)
     page = verdict.page()
     cell.outputs = [new_output("display_data", {"text/html": page.html(), "text/plain": page.text()})]
     if not verdict.passed:
@@ -195,18 +238,45 @@ def judge(cell, problem=""):
 
 def _verdict(exercise, outputs):
     texts = [output.data[ANSWERS] for output in outputs if ANSWERS in output.get("data", {})]
-    errors = [f"`{output.ename}`: {output.evalue}"[:300] for output in outputs if output.output_type == "error"]
     try:
         return exercise.judge(Answers.from_json(texts[-1]))
     except IndexError:
-        message = "No answers came out of this cell. " + " ".join(errors[-1:])
+        message = "No answers came out of this cell. " + " ".join(_errors(outputs)[-1:])
     except Exception as error:  # whatever was sent in place of answers, it is none
         message = f"What came out of this cell are no answers: {error}"
     return Verdict(exercise.name, "not yet", "no answers", message)
 
 
+def _errors(outputs):
+    """The errors among the outputs of a cell, each in a line."""
+    found = [output for output in outputs if output.output_type == "error"]
+    return [re.sub(r" \([^()]*, (line \d+)\)$", r", in \1 of the cell", f"`{output.ename}`: {output.evalue}")[:300]
+            for output in found]  # fmt: skip
+
+
+def _why_missing(name, test, cells, tested):
+    """Why there was nothing of this name when the test was run, in a sentence; none where that is not known."""
+    makes = re.compile(rf"^\s*((async )?def|class) {name}\b|^\s*{name}\s*(:.*)?=|\bimport\b.*\b{name}\b", re.MULTILINE)
+    code = [cell for cell in cells if cell.cell_type == "code" and not is_grade(cell)]
+    makers = [cell for cell in code if makes.search(cell.source) or name_of(cell) == name]
+    stopped = [error for cell in makers for error in _errors(cell.outputs)]
+    if stopped:
+        return f"There is no `{name}`, for its cell did not run to its end: {stopped[-1]}."
+    if not tested:
+        return None
+    making = [cell for cell in makers if makes.search(cell.source)]
+    if not making:
+        others = re.findall(r"^def (\w+)", "\n".join(cell.source for cell in makers), re.MULTILINE)
+        return f"There is no `{name}`: " + (
+            f"its cell defines {', '.join(f'`{other}`' for other in others)}. Keep the name." if others
+            else "no cell of the notebook that was handed in defines it.")  # fmt: skip
+    if all(_place(cells, cell) > _place(cells, test) for cell in making):
+        return f"There is no `{name}` yet: the cell that defines it stands below this test, and cells run in order."
+    return None
+
+
 def _request(source):
-    """(key, variant) where a cell calls `mark`, else None."""
+    """(key, name of the function, variant) where a cell calls `mark`, else None."""
     try:
         calls = [node for node in ast.walk(ast.parse(source)) if isinstance(node, ast.Call)]
     except SyntaxError:
@@ -214,7 +284,7 @@ def _request(source):
     for call in calls:
         if ast.unparse(call.func) == "mark" and call.args and isinstance(call.args[0], ast.Constant):
             variant = next((word.value.value for word in call.keywords if word.arg == "variant"), 0)
-            return call.args[0].value, variant
+            return call.args[0].value, ast.unparse(call.args[1]) if call.args[1:] else "", variant
     return None
 
 

@@ -77,11 +77,32 @@ c.Autograde.autograde_preprocessors = [
     "nbgrader.preprocessors.AssignLatePenalties",
     "nbgrader.preprocessors.CheckCellMetadata",
 ]
+# a file that is no notebook is told from one that earns nothing; a notebook under another name is found
+c.Autograde.exporter_class = "gencourse.grading.collect.Reader"
+c.Autograde.pre_convert_hook = "gencourse.grading.collect.settle"
 c.Examine.answer_seconds = 30  # for a function on all inputs of a test
 c.Examine.timeout = 60  # seconds for a cell
 c.Examine.seconds = 600  # for a notebook
 c.Examine.memory_mib = 4096
 c.Examine.command = []  # what the kernel is started with: a sandbox, such as the one on that page
+
+# For zip_collect: the names of files in the archives of Moodle and of Canvas. The student is called NAME_NUMBER. For
+# names of another platform, write a pattern with the groups student_id and file_id.
+c.ZipCollectApp.collector_plugin = "gencourse.grading.collect.Collector"
+c.FileNameCollectorPlugin.named_regexp = (
+    r".*?[/\\\\](?P<name>[^/\\\\_]+)_(?:LATE_)?(?P<number>\\d+)_"
+    r"(?:assignsubmission_file(?:_|_?[/\\\\](?:.*[/\\\\])?)|\\d+_)"
+    r"(?P<file_id>[^/\\\\]+\\.ipynb)$"
+)
+
+# Feedback without the hidden tests, which fetches nothing from the network; marks for what was handed in, and no other.
+c.GenerateFeedback.preprocessors = [
+    "gencourse.grading.report.Conceal",
+    "nbgrader.preprocessors.GetGrades",
+    "nbconvert.preprocessors.CSSHTMLHeaderPreprocessor",
+]
+c.GenerateFeedback.exporter_class = "gencourse.grading.report.Feedback"
+c.ExportApp.plugin_class = "gencourse.grading.report.Marks"
 """
 
 # sentences of the notebooks that do not hold in an assignment
