@@ -367,7 +367,7 @@ class _NotMeasured:
         return (
             f"Not measured: {self.stopped}. The claim rests on the whole training.",
             "To do: run the cell of that training again to its end, then the cells from there to this one. For shorter "
-            "trainings set effort = 0.1 at the top, and run all cells.",
+            "trainings set a smaller effort at the top, such as effort = 0.1, and run all cells.",
         )
 
     def __repr__(self):
