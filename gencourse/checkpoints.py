@@ -16,6 +16,7 @@ from filelock import FileLock, Timeout
 from . import __version__, data
 from ._errors import UnknownName, WrongValue
 from ._files import FILES, write_whole
+from ._output import plural
 from .models import GAN
 from .models.vae import WarmUp
 from .recipes import RECIPES, image_gan
@@ -175,7 +176,7 @@ def _train(name, recipe, effort, minutes, device, run, target) -> Path | None:
         part.write_bytes(weights)
     write_card(target, card)  # last: weights without it are an error that is seen, and the same command repairs
     print(f"{target}: " + ", ".join(f"{key} {card[key]:.4f}" for key in card if key.startswith("test"))
-          + f" {task.unit}, best at step {step} of {card['steps']}, {card['minutes']} minutes")  # fmt: skip
+          + f" {task.unit}, best at step {step} of {card['steps']}, {plural(card['minutes'], 'minute')}")  # fmt: skip
     return target
 
 

@@ -155,8 +155,8 @@ def _evaluate(options):
     card = checkpoints.read_card(options.name)
     figures = checkpoints.evaluate(options.name, options.quick, options.device)
     part = "the first 200 of the test set" if options.quick else "the whole test set"
-    print(f"{card['name']}: {card['model']}, {card['parameters']:,} parameters, {card['steps']:,} steps, "
-          f"{card['minutes']} minutes; {part}, {card['unit']}")  # fmt: skip
+    print(f"{card['name']}: {card['model']}, {plural(card['parameters'], 'parameter')}, "
+          f"{plural(card['steps'], 'step')}, {plural(card['minutes'], 'minute')}; {part}, {card['unit']}")  # fmt: skip
     print(f"{'':16}{'now':>12}{'card':>12}{'difference':>12}")
     for key, (now, then) in figures.items():
         print(f"{key:16}{now:12.4f}{then:12.4f}{now - then:+12.4f}")
@@ -195,7 +195,7 @@ def _study(options):
         return 1
     failed = sum(run.error is not None for run in runs)
     if failed:
-        print(f"{failed} of {len(runs)} runs failed; --retry runs them again", file=sys.stderr)
+        print(f"{failed} of {plural(len(runs), 'run')} failed; --retry runs them again", file=sys.stderr)
     return 1 if failed else 0
 
 
@@ -277,7 +277,7 @@ def _export(options):
     made = export.nbgrader_course(options.folder, sorted(NOTEBOOKS.glob("*.ipynb")), options.seed)
     width = max(len(name) for name, _, _ in made)
     for name, exercises, points in made:
-        print(f"{name:<{width}}  {exercises:2} exercises  {points:3} points")
+        print(f"{name:<{width}}  {plural(exercises, 'exercise'):12}  {points:3} points")
     print(f"The course folder is {options.folder}. There, with nbgrader: nbgrader generate_assignment {made[0][0]}")
     return 0
 

@@ -36,6 +36,7 @@ import torch
 
 from ._errors import UnknownName, UserError, WrongValue
 from ._files import DataError, data_root, write_whole
+from ._output import plural
 from .failures import autoregression, gan, gmm, vae
 from .progress import progress
 
@@ -129,7 +130,7 @@ def run(
     missing = [run for file, run in wanted.items() if file not in finished]
     before = len(finished)
     if before:
-        print(f"{name}: {before} of {len(wanted)} runs are there already, in {folder}")
+        print(f"{name}: {before} of {plural(len(wanted), 'run is', 'runs are')} there already, in {folder}")
     if missing:
         if scheduler is not None:
             source = _on_a_cluster(function, missing, scheduler, patience)
@@ -144,8 +145,8 @@ def run(
                     bar.update()
         except (StudyError, KeyboardInterrupt) as stopped:
             why = str(stopped) or "stopped"
-            words = f"{name}: {why}. {len(finished)} of {len(wanted)} runs are kept in {folder}; the same call goes on"
-            raise type(stopped)(words) from None
+            kept = f"{len(finished)} of {plural(len(wanted), 'run is', 'runs are')} kept in {folder}"
+            raise type(stopped)(f"{name}: {why}. {kept}; the same call goes on") from None
     return [finished[file] for file in wanted]
 
 
@@ -426,7 +427,7 @@ def report(name: str, runs: Iterable[Run]) -> str:
     estimates, varied = summary(runs), _varied(runs)
     failed = [run for run in runs if run.error]
     same = ", ".join(f"{dial}={value}" for dial, value in runs[0].settings.items() if dial not in varied)
-    lines = [f"{name}: {len(runs)} runs, {len(failed)} failed" + (f"; {same}" if same else "")]
+    lines = [f"{name}: {plural(len(runs), 'run')}, {len(failed)} failed" + (f"; {same}" if same else "")]
     lines += [f"failed {n}×: {why}" for why, n in reasons(failed).items()]
     rows = [["outcome", *varied, "runs", "mean", "95 % interval", "failed"]]
     for each in estimates:
@@ -509,7 +510,8 @@ def pack(name: str, seeds: int, settings: Mapping[str, object] | None = None, fo
         except FileNotFoundError:
             continue
     if len(runs) < len(wanted):
-        raise WrongValue(f"{len(wanted) - len(runs)} of {len(wanted)} runs are missing in {folder}; first run: {line}")
+        missing = f"{len(wanted) - len(runs)} of {plural(len(wanted), 'run is', 'runs are')} missing in {folder}"
+        raise WrongValue(f"{missing}; first run: {line}")
     for run in runs:
         for package, version in run.versions.items():
             versions[package] = sorted({*versions.get(package, []), version})
