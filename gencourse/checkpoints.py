@@ -16,7 +16,7 @@ from filelock import FileLock, Timeout
 from . import __version__, data
 from ._errors import UnknownName, WrongValue
 from ._files import FILES, write_whole
-from ._output import plural
+from ._output import command, plural
 from .models import GAN
 from .models.vae import WarmUp
 from .recipes import RECIPES, image_gan
@@ -65,7 +65,7 @@ def read_card(name: str) -> dict:
     card_file = file.with_suffix(".json")
     if not card_file.is_file():
         if not file.is_file():
-            raise FileNotFoundError(f"{name} is not trained yet ({file} is not there): `gencourse train {name}`, "
+            raise FileNotFoundError(f"{name} is not trained yet ({file} is not there): `{command(f'train {name}')}`, "
                                     f"or, if it was lost, `git checkout -- {file} {card_file}`")
         raise FileNotFoundError(f"{card_file}, the card of {file.name}, is not there; {_way_back(file)}")
     try:
@@ -219,4 +219,4 @@ def _device(name: str) -> torch.device:
 
 def _way_back(file: Path) -> str:
     return (f"get both back with `git checkout -- {file} {file.with_suffix('.json')}`, "
-            f"or make them again with `gencourse train {file.stem}`")
+            f"or make them again with `{command(f'train {file.stem}')}`")

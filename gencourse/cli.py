@@ -17,7 +17,11 @@ def main(arguments=None):
     """
     plain_signs(sys.stdout)
     plain_signs(sys.stderr)
-    parser = argparse.ArgumentParser(prog="gencourse", description="A course on deep generative models.")
+    parser = argparse.ArgumentParser(
+        prog="gencourse", description="A course on deep generative models.", epilog="Where the shell does not find "
+        "gencourse: .venv/bin/python -m gencourse COMMAND, in the folder of the course. In a cell of a notebook: "
+        "%run -m gencourse COMMAND.",
+    )  # fmt: skip
     parser.set_defaults(run=lambda _: print(parser.format_help(), end=""))
     commands = parser.add_subparsers(dest="command", metavar="COMMAND")
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from gencourse import _output
-from gencourse._output import ERRORS, plain_signs, plural, say, show
+from gencourse._output import ERRORS, command, plain_signs, plural, say, show
 
 ROOT = Path(__file__).resolve().parents[1]
 EVERYTHING = """
@@ -78,6 +78,28 @@ def test_in_a_notebook_a_box_is_displayed_and_elsewhere_its_text(monkeypatch, ca
     show(page)
     sys.stdout.flush()
     assert shown == [page] and sys.stdout.buffer.getvalue() == b"+ text\n"
+
+
+def test_a_command_is_advised_as_it_works_where_it_is_read(tmp_path, monkeypatch):
+    folder = tmp_path / "a course"
+    own = folder / ".venv" / "bin"
+    own.mkdir(parents=True)
+    for name in ("python", "gencourse"):
+        (own / name).touch(0o755)
+    monkeypatch.chdir(folder)
+    monkeypatch.setattr(sys, "executable", str(own / "python"))
+    monkeypatch.setenv("PATH", str(tmp_path))
+    assert command("progress") == f"{os.path.join('.venv', 'bin', 'python')} -m gencourse progress"
+    monkeypatch.chdir(tmp_path / "a course" / ".venv")
+    assert command("progress") == f"{os.path.join('bin', 'python')} -m gencourse progress"
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "executable", "/else where/python")
+    assert command("progress") == "'/else where/python' -m gencourse progress"
+    monkeypatch.setattr(sys, "executable", str(own / "python"))
+    monkeypatch.setenv("PATH", str(own))
+    assert command("train x") == "gencourse train x"
+    monkeypatch.setattr(_output, "in_ipython", lambda: True)
+    assert command("train x") == "%run -m gencourse train x"
 
 
 def test_one_is_one():
