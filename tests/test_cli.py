@@ -2,8 +2,10 @@
 
 import json
 import os
+import re
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 import torch
@@ -164,6 +166,14 @@ def test_a_bug_deep_inside_shows_where_it_is(monkeypatch, tmp_path):
     with pytest.raises(KeyError, match="loss") as raised:
         main(["evaluate", "plane"])
     assert raised.traceback[-1].name == "measure"
+
+
+def test_every_environment_variable_stands_in_the_readme():
+    root = Path(__file__).resolve().parents[1]
+    readme = (root / "README.md").read_text(encoding="utf-8")
+    sources = [path.read_text(encoding="utf-8") for path in (root / "gencourse").rglob("*.py")]
+    read = {name for text in sources for name in re.findall(r"environ(?:\.get\(|\[)\"(GENCOURSE_\w+)\"", text)}
+    assert len(read) > 3 and {name for name in read if f"| `{name}` |" not in readme} == set()
 
 
 def python(*arguments, **options):
