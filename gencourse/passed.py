@@ -1,8 +1,8 @@
 """Which exercises have passed: one small file on this machine, which `gencourse progress` shows and forgets.
 
 The environment variable GENCOURSE_PASSED names another file; 0 keeps nothing. Nothing is kept either while nbgrader
-grades, in tests, and where `gencourse execute` runs a notebook. Where the file cannot be written, what has passed counts
-in the kernel alone, and the reader is told so once.
+grades, in tests, and where `gencourse execute` runs a notebook. Where the file cannot be written, what has passed
+counts in the kernel alone, and the reader is told so once.
 """
 
 import json

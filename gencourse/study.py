@@ -34,7 +34,7 @@ from typing import NamedTuple
 
 import torch
 
-from . import _output
+from . import __version__, _output
 from ._errors import UnknownName, UserError, WrongValue
 from ._files import DataError, data_root, write_whole
 from .failures import autoregression, gan, gmm, vae
@@ -242,7 +242,7 @@ def _outcome(function: Callable, run: Run) -> Run:
         frames = traceback.extract_tb(failure.__traceback__)[1:][-5:]
         trace = [f"{Path(frame.filename).name}, line {frame.lineno}, in {frame.name}" for frame in frames]
         result, error = None, {"type": type(failure).__name__, "message": str(failure)[:1000], "traceback": trace}
-    versions = {name: metadata.version(name) for name in ("gencourse", "torch", "numpy")}
+    versions = {"gencourse": __version__} | {name: metadata.version(name) for name in ("torch", "numpy")}
     versions["python"] = platform.python_version()
     return replace(run, result=result, error=error, seconds=round(time.perf_counter() - start, 3), versions=versions)
 

@@ -224,6 +224,17 @@ def test_study_runs_the_grid_and_reports(a_study, capsys):
     assert "toy                Is the seed even?" in capsys.readouterr().out
 
 
+def test_a_study_runs_where_the_package_is_on_the_path_and_not_installed(a_study, capsys, monkeypatch):
+    def version(name):
+        if name == "gencourse":
+            raise study.metadata.PackageNotFoundError(name)
+        return "1"
+
+    monkeypatch.setattr(study.metadata, "version", version)
+    assert main(["study", "toy", "--seeds", "1"]) == 0
+    assert "toy: 1 run, 0 failed" in capsys.readouterr().out
+
+
 def test_study_says_which_runs_failed_and_retries_them(a_study, capsys):
     command = ["study", "toy", "--seeds", "3", "--set", "fails=True", "--folder", "here"]
     assert main(command) == 1
