@@ -9,7 +9,7 @@ import html
 import math
 from dataclasses import dataclass
 
-from gencourse._output import show
+from gencourse._output import show as display
 
 
 class ClaimError(AssertionError):
@@ -274,7 +274,7 @@ def confirm(id, holds, measured, strict=True):
     if not measured.strip():
         raise ValueError(f"measured is empty; say what was measured for {id}")
     holds = _truth(holds)
-    show(_Shown(CLAIMS[id], holds, measured.strip(), strict))
+    display(_Shown(CLAIMS[id], holds, measured.strip(), strict))
     if not holds and strict:
         raise ClaimError(f"{id} does not hold: {CLAIMS[id].claim} Measured: {measured.strip()}")
 

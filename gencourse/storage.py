@@ -46,7 +46,7 @@ def read_state(path: str | Path | None) -> dict | None:
         return None
     tensors, metadata = _read(path)
     if "run" not in metadata:
-        raise WrongValue(f"{path} is no state of a run (weights alone?); delete it, or give another name as checkpoint=")
+        raise WrongValue(f"{path} is no state of a run (weights alone?); delete it, or name another checkpoint=")
     return {"tensors": tensors, **json.loads(metadata["run"])}
 
 
