@@ -75,10 +75,10 @@ def measure(n, k, d):
     x = torch.randn(n, d, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
     model = GMM(k, d)
     model.fit_em(x[: 5 * d], max_steps=0)  # on a few, so that all that is loaded late is there
-    pathlib.Path("/proc/self/clear_refs").write_text("5")  # forget the most memory that was held so far
+    pathlib.Path("/proc/self/clear_refs").write_text("5", "utf-8")  # forget the most memory that was held so far
     before = psutil.Process().memory_info().rss
     model.em_step(x, [])
-    peak = pathlib.Path("/proc/self/status").read_text().split("VmHWM:")[1].split()[0]  # in KiB
+    peak = pathlib.Path("/proc/self/status").read_text("utf-8").split("VmHWM:")[1].split()[0]  # in KiB
     took = []
     for _ in range(6):
         begin = time.perf_counter()

@@ -10,6 +10,7 @@ from pathlib import Path
 import course
 import nbformat
 
+from gencourse._output import plural
 from gencourse.claims import CLAIMS
 
 ROOT = course.ROOT
@@ -144,7 +145,8 @@ def exercises(notebooks):
         ]
         head = "".join(f'<th scope="col">{word}</th>' for word in ("exercise", "what to write", "time", "difficulty"))
         parts += [
-            f"\n## {notebook.numbered}\n", f"{len(rows)} functions to write, about {together} minutes.\n",
+            f"\n## {notebook.numbered}\n",
+            f"{plural(len(rows), 'function')} to write, about {plural(together, 'minute')}.\n",
             f'<table class="list"><thead><tr>{head}</tr></thead><tbody>\n' + "\n".join(rows) + "\n</tbody></table>\n",
         ]  # fmt: skip
     return "\n".join(parts)

@@ -1,8 +1,11 @@
 """What is shown to the reader: boxes in a notebook, text elsewhere, in the characters that the output has."""
 
 import codecs
+import shlex
+import shutil
 import sys
 import unicodedata
+from pathlib import Path
 
 # signs of the course's messages as characters that every output has
 PLAIN = {"✓": "+", "✗": "x", "○": "o", "◐": "~", "⚠": "!", "×": "x", "·": "*", "–": "-", "—": "-", "−": "-", "≥": ">=",
@@ -23,6 +26,18 @@ def plain_signs(stream) -> None:
 def say(text: str) -> None:
     """Print, with plain signs in place of those that the output does not have."""
     print(_as_shown(text))
+
+
+def command(words: str) -> str:
+    """A command of the course, such as "train pixelcnn", as it works where it is read: in a cell, or in this shell."""
+    if in_ipython():
+        return f"%run -m gencourse {words}"
+    python = Path(sys.executable)
+    if (found := shutil.which("gencourse")) and Path(found).parent == python.parent:  # its environment is active
+        return f"gencourse {words}"
+    if python.is_relative_to(Path.cwd()):
+        python = python.relative_to(Path.cwd())
+    return f"{shlex.quote(str(python))} -m gencourse {words}"
 
 
 def in_ipython() -> bool:

@@ -16,6 +16,7 @@ from filelock import FileLock, Timeout
 from . import __version__, data
 from ._errors import UnknownName, WrongValue
 from ._files import FILES, write_whole
+from ._output import command, plural
 from .models import GAN
 from .models.base import usual_settings
 from .models.vae import WarmUp
@@ -65,7 +66,7 @@ def read_card(name: str) -> dict:
     card_file = file.with_suffix(".json")
     if not card_file.is_file():
         if not file.is_file():
-            raise FileNotFoundError(f"{name} is not trained yet ({file} is not there): `gencourse train {name}`, "
+            raise FileNotFoundError(f"{name} is not trained yet ({file} is not there): `{command(f'train {name}')}`, "
                                     f"or, if it was lost, `git checkout -- {file} {card_file}`")
         raise FileNotFoundError(f"{card_file}, the card of {file.name}, is not there; {_way_back(file)}")
     try:
@@ -176,7 +177,7 @@ def _train(name, recipe, effort, minutes, device, run, target) -> Path | None:
         part.write_bytes(weights)
     write_card(target, card)  # last: weights without it are an error that is seen, and the same command repairs
     print(f"{target}: " + ", ".join(f"{key} {card[key]:.4f}" for key in card if key.startswith("test"))
-          + f" {task.unit}, best at step {step} of {card['steps']}, {card['minutes']} minutes")  # fmt: skip
+          + f" {task.unit}, best at step {step} of {card['steps']}, {plural(card['minutes'], 'minute')}")  # fmt: skip
     return target
 
 
@@ -220,4 +221,4 @@ def _device(name: str) -> torch.device:
 
 def _way_back(file: Path) -> str:
     return (f"get both back with `git checkout -- {file} {file.with_suffix('.json')}`, "
-            f"or make them again with `gencourse train {file.stem}`")
+            f"or make them again with `{command(f'train {file.stem}')}`")

@@ -10,7 +10,7 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from IPython.display import display
+from gencourse._output import show as display
 
 
 class ClaimError(AssertionError):

@@ -17,7 +17,11 @@ def main(arguments=None):
     """
     plain_signs(sys.stdout)
     plain_signs(sys.stderr)
-    parser = argparse.ArgumentParser(prog="gencourse", description="A course on deep generative models.")
+    parser = argparse.ArgumentParser(
+        prog="gencourse", description="A course on deep generative models.", epilog="Where the shell does not find "
+        "gencourse: .venv/bin/python -m gencourse COMMAND, in the folder of the course. In a cell of a notebook: "
+        "%run -m gencourse COMMAND.",
+    )  # fmt: skip
     parser.set_defaults(run=lambda _: print(parser.format_help(), end=""))
     commands = parser.add_subparsers(dest="command", metavar="COMMAND")
 
@@ -173,8 +177,8 @@ def _evaluate(options):
     card = checkpoints.read_card(options.name)
     figures = checkpoints.evaluate(options.name, options.quick, options.device)
     part = "the first 200 of the test set" if options.quick else "the whole test set"
-    print(f"{card['name']}: {card['model']}, {card['parameters']:,} parameters, {card['steps']:,} steps, "
-          f"{card['minutes']} minutes; {part}, {card['unit']}")  # fmt: skip
+    print(f"{card['name']}: {card['model']}, {plural(card['parameters'], 'parameter')}, "
+          f"{plural(card['steps'], 'step')}, {plural(card['minutes'], 'minute')}; {part}, {card['unit']}")  # fmt: skip
     print(f"{'':16}{'now':>12}{'card':>12}{'difference':>12}")
     for key, (now, then) in figures.items():
         print(f"{key:16}{now:12.4f}{then:12.4f}{now - then:+12.4f}")
@@ -213,7 +217,7 @@ def _study(options):
         return 1
     failed = sum(run.error is not None for run in runs)
     if failed:
-        print(f"{failed} of {len(runs)} runs failed; --retry runs them again", file=sys.stderr)
+        print(f"{failed} of {plural(len(runs), 'run')} failed; --retry runs them again", file=sys.stderr)
     return 1 if failed else 0
 
 
@@ -317,7 +321,7 @@ def _export(options):
     made = export.nbgrader_course(options.folder, sorted(NOTEBOOKS.glob("*.ipynb")), options.seed)
     width = max(len(name) for name, _, _ in made)
     for name, exercises, points in made:
-        print(f"{name:<{width}}  {exercises:2} exercises  {points:3} points")
+        print(f"{name:<{width}}  {plural(exercises, 'exercise'):12}  {points:3} points")
     print(f"The course folder is {options.folder}. There, with nbgrader: nbgrader generate_assignment {made[0][0]}")
     return 0
 

@@ -1,7 +1,8 @@
 """Which exercises have passed: one small file on this machine, which `gencourse progress` shows and forgets.
 
 The environment variable GENCOURSE_PASSED names another file; 0 keeps nothing. Nothing is kept either while nbgrader
-grades, in tests, and where `gencourse execute` runs a notebook.
+grades, in tests, and where `gencourse execute` runs a notebook. Where the file cannot be written, what has passed
+counts in the kernel alone, and the reader is told so once.
 """
 
 import json
@@ -29,11 +30,14 @@ _told = set()  # what the reader has been told already
 
 
 def path():
-    """The file, whether it is there or not; None where nothing is kept."""
+    """The file, whether it is there or not; None where nothing is kept, as for a user without a home."""
     chosen = os.environ.get("GENCOURSE_PASSED")
     if chosen == "0" or any(name in os.environ for name in OTHERS):
         return None
-    return Path(os.path.expanduser(chosen)) if chosen else user_data_path("gencourse", appauthor=False) / "passed.json"
+    try:
+        return Path(chosen).expanduser() if chosen else user_data_path("gencourse", appauthor=False) / "passed.json"
+    except RuntimeError:
+        return None
 
 
 def note(key, seconds=1.0):

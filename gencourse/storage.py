@@ -46,7 +46,7 @@ def read_state(path: str | Path | None) -> dict | None:
         return None
     tensors, metadata = _read(path)
     if "run" not in metadata:
-        raise WrongValue(f"{path} is no state of a run (weights alone?); give another name as checkpoint=")
+        raise WrongValue(f"{path} is no state of a run (weights alone?); delete it, or name another checkpoint=")
     return {"tensors": tensors, **json.loads(metadata["run"])}
 
 
@@ -66,7 +66,10 @@ def differences(tensors: dict[str, Tensor], own: dict[str, Tensor]) -> str:
 
 def _write(path: str | Path, tensors: dict[str, Tensor], metadata: dict[str, str]) -> None:
     with write_whole(path) as part:
-        save_file({k: v.detach().cpu().contiguous() for k, v in tensors.items()}, part, metadata)
+        try:
+            save_file({k: v.detach().cpu().contiguous() for k, v in tensors.items()}, part, metadata)
+        except SafetensorError as error:  # what it makes of a full disk
+            raise OSError(f"{path} cannot be written ({error})") from None
 
 
 def _read(path: str | Path, tensors: bool = True) -> tuple[dict[str, Tensor], dict[str, str]]:

@@ -34,6 +34,7 @@ from typing import NamedTuple
 
 import torch
 
+from . import __version__, _output
 from ._errors import UnknownName, UserError, WrongValue
 from ._files import DataError, data_root, write_whole
 from .failures import autoregression, gan, gmm, vae
@@ -129,7 +130,7 @@ def run(
     missing = [run for file, run in wanted.items() if file not in finished]
     before = len(finished)
     if before:
-        print(f"{name}: {before} of {len(wanted)} runs are there already, in {folder}")
+        print(f"{name}: {before} of {_output.plural(len(wanted), 'run is', 'runs are')} there already, in {folder}")
     if missing:
         if scheduler is not None:
             source = _on_a_cluster(function, missing, scheduler, patience)
@@ -144,8 +145,8 @@ def run(
                     bar.update()
         except (StudyError, KeyboardInterrupt) as stopped:
             why = str(stopped) or "stopped"
-            words = f"{name}: {why}. {len(finished)} of {len(wanted)} runs are kept in {folder}; the same call goes on"
-            raise type(stopped)(words) from None
+            kept = f"{len(finished)} of {_output.plural(len(wanted), 'run is', 'runs are')} kept in {folder}"
+            raise type(stopped)(f"{name}: {why}. {kept}; the same call goes on") from None
     return [finished[file] for file in wanted]
 
 
@@ -241,7 +242,7 @@ def _outcome(function: Callable, run: Run) -> Run:
         frames = traceback.extract_tb(failure.__traceback__)[1:][-5:]
         trace = [f"{Path(frame.filename).name}, line {frame.lineno}, in {frame.name}" for frame in frames]
         result, error = None, {"type": type(failure).__name__, "message": str(failure)[:1000], "traceback": trace}
-    versions = {name: metadata.version(name) for name in ("gencourse", "torch", "numpy")}
+    versions = {"gencourse": __version__} | {name: metadata.version(name) for name in ("torch", "numpy")}
     versions["python"] = platform.python_version()
     return replace(run, result=result, error=error, seconds=round(time.perf_counter() - start, 3), versions=versions)
 
@@ -386,9 +387,10 @@ def results(name: str, folder: str | Path | None = None) -> list[Run]:
         try:
             runs.append(_read(path, name))
         except (ValueError, OSError) as error:
-            print(f"{error}; it is left out, and `gencourse study` runs it again")
+            print(f"{error}; it is left out; `{_output.command(f'study {name}')}` runs it again")
     if not runs:
-        raise FileNotFoundError(f"there is no result in {_folder(name, folder)}; run: gencourse study {name}")
+        run = _output.command(f"study {name}")
+        raise FileNotFoundError(f"there is no result in {_folder(name, folder)}; run: {run}")
     return sorted(runs, key=lambda run: ([_order(value) for value in run.settings.values()], run.seed))
 
 
@@ -426,7 +428,7 @@ def report(name: str, runs: Iterable[Run]) -> str:
     estimates, varied = summary(runs), _varied(runs)
     failed = [run for run in runs if run.error]
     same = ", ".join(f"{dial}={value}" for dial, value in runs[0].settings.items() if dial not in varied)
-    lines = [f"{name}: {len(runs)} runs, {len(failed)} failed" + (f"; {same}" if same else "")]
+    lines = [f"{name}: {_output.plural(len(runs), 'run')}, {len(failed)} failed" + (f"; {same}" if same else "")]
     lines += [f"failed {n}×: {why}" for why, n in reasons(failed).items()]
     rows = [["outcome", *varied, "runs", "mean", "95 % interval", "failed"]]
     for each in estimates:
@@ -509,7 +511,9 @@ def pack(name: str, seeds: int, settings: Mapping[str, object] | None = None, fo
         except FileNotFoundError:
             continue
     if len(runs) < len(wanted):
-        raise WrongValue(f"{len(wanted) - len(runs)} of {len(wanted)} runs are missing in {folder}; first run: {line}")
+        missing = f"{len(wanted) - len(runs)} of {_output.plural(len(wanted), 'run is', 'runs are')} missing"
+        first = _output.command(line.removeprefix("gencourse "))
+        raise WrongValue(f"{missing} in {folder}; first run: {first}")
     for run in runs:
         for package, version in run.versions.items():
             versions[package] = sorted({*versions.get(package, []), version})
@@ -536,7 +540,7 @@ def load(name: str) -> Packed:
         return Packed(content["command"], content["versions"], [Run(**row) for row in content["runs"]])
     except FileNotFoundError:
         raise DataError(f"{path} is missing: {name!r} is not shipped with the course; make it: "
-                        f"gencourse study {name} --pack") from None
+                        f"{_output.command(f'study {name} --pack')}") from None
     except (OSError, ValueError, TypeError, KeyError) as error:
         raise DataError(f"{path} is damaged ({type(error).__name__}: {error}); get it back with: "
                         f"git checkout -- data/studies/{name}.json") from error

@@ -1,8 +1,10 @@
 """The command `gencourse`: what it prints, and its exit codes."""
 
 import os
+import re
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 from toys import outputs, toy
@@ -120,6 +122,14 @@ def test_a_bug_deep_inside_shows_where_it_is(monkeypatch, tmp_path):
     assert raised.traceback[-1].name == "measure"
 
 
+def test_every_environment_variable_stands_in_the_readme():
+    root = Path(__file__).resolve().parents[1]
+    readme = (root / "README.md").read_text(encoding="utf-8")
+    sources = [path.read_text(encoding="utf-8") for path in (root / "gencourse").rglob("*.py")]
+    read = {name for text in sources for name in re.findall(r"environ(?:\.get\(|\[)\"(GENCOURSE_\w+)\"", text)}
+    assert len(read) > 3 and {name for name in read if f"| `{name}` |" not in readme} == set()
+
+
 def python(*arguments, **options):
     environment = os.environ | options.pop("environment", {})
     return subprocess.run([sys.executable, *arguments], env=environment, stderr=subprocess.PIPE, **options)
@@ -166,6 +176,17 @@ def test_study_runs_the_grid_and_reports(a_study, capsys):
     assert (a_study / "build/studies/toy/report.png").read_bytes().startswith(b"\x89PNG")
     assert main(["study"]) == 0
     assert "toy                Is the seed even?" in capsys.readouterr().out
+
+
+def test_a_study_runs_where_the_package_is_on_the_path_and_not_installed(a_study, capsys, monkeypatch):
+    def version(name):
+        if name == "gencourse":
+            raise study.metadata.PackageNotFoundError(name)
+        return "1"
+
+    monkeypatch.setattr(study.metadata, "version", version)
+    assert main(["study", "toy", "--seeds", "1"]) == 0
+    assert "toy: 1 run, 0 failed" in capsys.readouterr().out
 
 
 def test_study_says_which_runs_failed_and_retries_them(a_study, capsys):

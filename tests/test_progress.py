@@ -97,6 +97,44 @@ def test_a_home_that_cannot_be_written_to_fails_no_check_and_is_tried_again(file
     assert set(passed.read()) == {coin.key, mask.key} and capsys.readouterr().err == ""
 
 
+def test_that_nothing_can_be_written_is_said_once(file, capsys):
+    file.parent.touch()
+    coin.check(mine)
+    told = capsys.readouterr().out
+    assert f"could not be written to `{file}` (" in told and "1 of 1 exercise of this notebook passed." in told
+    mask.check(my_mask)
+    coin.check(mine)
+    told = capsys.readouterr().out
+    assert "could not" not in told and "1 of 10 exercises" in told and passed.read() == {}
+    assert main(["progress"]) == 0
+
+
+def test_another_kernel_that_keeps_the_lock_is_not_waited_for(file, capsys):
+    file.parent.mkdir()
+    with passed.FileLock(file.with_suffix(".lock")):
+        coin.check(mine)
+    assert "(it is locked)" in capsys.readouterr().out and not file.exists()
+    mask.check(my_mask)
+    assert set(passed.read()) == {coin.key, mask.key}
+
+
+@pytest.mark.parametrize("variable", [None, "~no such user/passed.json"])
+def test_a_user_without_a_home_can_do_the_exercises(file, monkeypatch, capsys, variable):
+    monkeypatch.delenv("GENCOURSE_PASSED")
+    if variable:
+        monkeypatch.setenv("GENCOURSE_PASSED", variable)
+
+    def no_home(*arguments, **options):
+        raise RuntimeError("could not determine the home directory")
+
+    monkeypatch.setattr(passed, "user_data_path", no_home)
+    assert coin.check(mine) is mine and passed.read() == {} and not passed.forget()
+    assert passed.summary(start).look == "info"  # forgotten
+    coin.check(mine)
+    assert passed.summary(start).look == "passed"
+    assert main(["progress"]) == 0 and "Nothing is kept" in capsys.readouterr().out
+
+
 def test_a_disk_that_hangs_does_not_hold_a_check_up(file, monkeypatch):
     hangs = threading.Event()
     monkeypatch.setattr(passed, "_write", lambda *arguments: hangs.wait())

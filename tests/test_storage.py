@@ -92,3 +92,19 @@ def test_facts_must_be_json(tmp_path):
     with pytest.raises(TypeError):
         save(line(), tmp_path / "w", tensor=torch.zeros(1))
     assert os.listdir(tmp_path) == []
+
+
+@pytest.mark.skipif(os.name != "posix", reason="limits of POSIX")
+def test_a_full_disk_is_an_error_of_the_system_and_the_old_file_stays(tmp_path):
+    import resource
+
+    path, large = tmp_path / "weights.safetensors", line(inputs=100, outputs=1000)
+    save(line(), path)
+    before, limits = path.read_bytes(), resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (10_000, limits[1]))
+    try:
+        with pytest.raises(OSError, match=r"weights\.safetensors cannot be written \(.*File too large"):
+            save(large, path)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    assert path.read_bytes() == before and os.listdir(tmp_path) == [path.name]

@@ -25,7 +25,7 @@ import torch
 from torch import Tensor
 
 from gencourse import passed
-from gencourse._output import show
+from gencourse._output import plural, show
 
 from .answers import Answers, Problem, Unusable, as_numbers, describe_error, is_stub, shape_of
 from .general import in_general
@@ -199,7 +199,7 @@ class Exercise:
 
     @property
     def statement(self) -> str:
-        return f"about {self.minutes} minutes · {self.difficulty}\n{inspect.getdoc(self.reference)}"
+        return f"about {plural(self.minutes, 'minute')} · {self.difficulty}\n{inspect.getdoc(self.reference)}"
 
     @property
     def solution_source(self) -> str:

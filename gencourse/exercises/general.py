@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import torch
 
+from gencourse._output import plural
+
 from .answers import Problem
 
 
@@ -43,6 +45,6 @@ def in_general(results: list, wrong: list) -> Problem:
                        f"On {first.label} the numbers are the right ones, but not in their places.{score}")
     place = tuple(off.nonzero()[0].tolist())
     largest = (first.value - first.expected).abs().max()
-    return Problem("not yet", "differs", f"On {first.label} {int(off.sum())} of {off.numel()} entries "
-                   f"differ, the first at {list(place)}; the largest deviation is {largest:.3g}."
-                   f"{score}")
+    return Problem("not yet", "differs", f"On {first.label} {int(off.sum())} of "
+                   f"{plural(off.numel(), 'entry', 'entries')} differ, the first at {list(place)}; "
+                   f"the largest deviation is {largest:.3g}.{score}")

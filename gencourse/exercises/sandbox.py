@@ -14,6 +14,8 @@ from collections.abc import Callable, Iterator
 import numpy as np
 import torch
 
+from gencourse._output import plural
+
 PRINT_LIMIT = 1000                              # characters of the reader's prints that are kept
 
 
@@ -96,7 +98,7 @@ class _Prints:
 
     def text(self) -> str:
         more = self.length - PRINT_LIMIT
-        return "".join(self.kept) + (f"\n… and {more:,} characters more" if more > 0 else "")
+        return "".join(self.kept) + (f"\n… and {plural(more, 'character')} more" if more > 0 else "")
 
 
 @contextlib.contextmanager
