@@ -21,10 +21,11 @@ export JUPYTER_PREFER_ENV_PATH := 1
 unexport MPLBACKEND
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: help lab course book slides release test test-all execute records lint clean FORCE
+.PHONY: help lab copies course book slides release test test-all execute records lint clean FORCE
 
 help:
 	@echo "make lab      open your own copies of the notebooks in JupyterLab, in my_notebooks/"
+	@echo "make copies   make these copies or bring them up to date, for VS Code or another program"
 	@echo "make course   run every notebook and put the results into build/course/"
 	@echo "make book     the notebooks as a book of web pages, in build/book/"
 	@echo "make slides   a deck of slides for each notebook, in build/slides/"
@@ -37,6 +38,9 @@ help:
 
 lab: $(READY)
 	@$(PY) -m gencourse lab -- $(LAB_FLAGS)
+
+copies: $(READY)
+	@$(PY) -m gencourse copies
 
 course: $(READY)
 	@$(PY) -m gencourse execute --to build/course
@@ -84,7 +88,7 @@ endif
 # Whoever has told pip where to look, or has a PyTorch already, is left alone.
 define SMALL_TORCH
 if test "$$(uname -s)" = Linux -a "$(TORCH)" != pip -a -z "$(PIP_FLAGS)" && \
-  ! $(PY) -m pip config list | grep -Eq 'index|find-links' && ! $(PY) -m pip show -qq torch; then \
+  ! $(PY) -m pip config list | grep -E 'index|find-links' >/dev/null && ! $(PY) -m pip show -qq torch; then \
   $(PY) -m pip install -c constraints.txt uv && \
   $(PY) -m uv pip install --python $(PY) --torch-backend $(TORCH) -c constraints.txt torch || \
   echo "The small build of PyTorch could not be fetched; pip's own brings gigabytes of libraries for GPUs."; \

@@ -23,6 +23,7 @@ PLACES = {
     "docs/pages/lecture.md": "lecture.md",
     "docs/pages/instructors.md": "instructors.md",
     "docs/pages/code-space.md": "code-space.md",
+    "docs/pages/elsewhere.md": "elsewhere.md",
     "CONTRIBUTING.md": "contributing.md",
     "gencourse/exercises/": "exercises.md",
     "notebooks/": "index.md",
@@ -320,8 +321,8 @@ def contents(notebooks, modules):
         return f"\n```{{toctree}}\n:hidden:\n:caption: {caption}\n\n" + "\n".join(names) + "\n```\n"
 
     beside = [
-        "code-space", "claims", "exercises", "glossary", "references", "lecture", "instructors", "data", "benchmarks",
-        "contributing",
+        "code-space", "claims", "exercises", "glossary", "references", "lecture", "instructors", "elsewhere", "data",
+        "benchmarks", "contributing",
     ]  # fmt: skip
     return (
         part("The course", [notebook.name for notebook in notebooks])

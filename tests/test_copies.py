@@ -180,12 +180,13 @@ def test_what_a_reader_wrote_is_put_into_the_new_notebook(case):
 
 @pytest.mark.parametrize("case", [case for case in CASES if CASES[case][3] and "two" not in case])
 def test_answers_are_found_without_ids_and_without_knowing_the_old_notebook(case):
-    mine, now, *_ = CASES[case]
+    mine, now, expected, *_ = CASES[case]
     bare = notebook(mine)
     for cell in bare.cells:
         del cell["id"]
     merged = copies.merge(bare, notebook(now), copies.digests(notebook(V1)))
     assert merged.answers == ["f"] and not merged.left
+    assert [cell.source for cell in merged.notebook.cells] == [source for _, source in pairs(expected)]
     unknown = copies.merge(notebook(mine), notebook(now), None)
     assert unknown.answers == ["f"] or unknown.left  # no Python: it can only be named
     nbformat.validate(unknown.notebook)

@@ -203,12 +203,12 @@ def test_every_link_to_a_file_leads_to_one(name):
 
 
 def test_conda_users_get_the_same_environment():
-    environment = yaml.safe_load((ROOT / "environment.yml").read_text(encoding="utf-8"))
-    conda = [entry for entry in environment["dependencies"] if isinstance(entry, str)]
-    (pip,) = [entry["pip"] for entry in environment["dependencies"] if isinstance(entry, dict)]
+    text = (ROOT / "environment.yml").read_text(encoding="utf-8")
     # the packages and ranges are read from pyproject.toml itself, not listed a second time
-    assert conda == ["python" + PYPROJECT["project"]["requires-python"], "pip"]
-    assert pip == ["-c constraints.txt", "-e .[test]"]
+    python, installer = yaml.safe_load(text)["dependencies"]
+    assert python == "python" + PYPROJECT["project"]["requires-python"] and installer.startswith("uv>=")
+    line = 'uv pip install --torch-backend cpu -c constraints.txt -e ".[test]"'
+    assert line in text and line in (ROOT / "README.md").read_text(encoding="utf-8")
     assert "test" in PYPROJECT["project"]["optional-dependencies"]
 
 
