@@ -19,6 +19,9 @@ ALL := .venv/all
 export JUPYTER_PREFER_ENV_PATH := 1
 # a backend chosen for scripts would hide the figures of the notebooks
 unexport MPLBACKEND
+# a locale without UTF-8 spoils files and pipes, and -O takes asserts away
+export PYTHONUTF8 := 1
+unexport PYTHONOPTIMIZE
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .PHONY: help lab copies course book slides release test test-all execute records lint clean FORCE

@@ -214,7 +214,7 @@ def measured(notebooks):
 
 
 def resources(notebooks):
-    """What each notebook took when the committed outputs were made, and what follows for a class."""
+    """What each notebook took when it was recorded, and what follows for a class."""
     timings = measured(notebooks)
     rows = "".join(
         f"<tr><td>{name}</td><td>{row['seconds'] / 60:.1f}</td><td>{row['peak_mib']:,}</td></tr>\n"

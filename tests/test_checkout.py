@@ -1,5 +1,6 @@
-"""What a clone looks like, whatever git is set to."""
+"""A clone, whatever git is set to; and what `make` hands to its programs, whatever the caller's environment."""
 
+import os
 import shutil
 import subprocess
 from pathlib import Path
@@ -26,3 +27,12 @@ def test_scripts_have_no_carriage_returns_where_git_would_put_them(tmp_path):
         (tmp_path / name).unlink()
     git("checkout", "-f", "-q", ".")
     assert [name for name in FILES if b"\r" in (tmp_path / name).read_bytes()] == []
+
+
+@pytest.mark.skipif(shutil.which("make") is None, reason="make is not there")
+def test_make_gives_its_programs_utf8_and_no_settings_that_hide_figures_or_asserts():
+    habits = {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONOPTIMIZE": "1", "MPLBACKEND": "svg"}
+    command = ["make", "--no-print-directory", "--eval", "environment: ; @env", "environment"]
+    done = subprocess.run(command, cwd=ROOT, env={**os.environ, **habits}, capture_output=True, encoding="utf-8")
+    given = dict(line.split("=", 1) for line in done.stdout.splitlines() if "=" in line)
+    assert given["PYTHONUTF8"] == "1" and not {"PYTHONOPTIMIZE", "MPLBACKEND"} & set(given)
