@@ -184,7 +184,7 @@ class Generator(nn.Module):
         super().__init__()
         self.event_shape, widths = _sizes(event_shape, hidden, body)
         self.latent, self.n_classes = positive_integer("latent", latent), positive_integer("n_classes", n_classes, 0)
-        self.scale = number("scale", scale, open_ended=True)
+        self.scale = number("scale", scale, "a positive number", open_ended=True)
         inputs = self.latent + self.n_classes
         if body == "dense":
             layers = [*_dense([inputs, *widths, math.prod(self.event_shape)]), nn.Unflatten(1, self.event_shape)]
@@ -230,7 +230,7 @@ class Discriminator(nn.Module):
         super().__init__()
         self.event_shape, widths = _sizes(event_shape, hidden, body)
         self.n_classes, self.pack = positive_integer("n_classes", n_classes, 0), positive_integer("pack", pack)
-        self.scale, self.body = number("scale", scale, open_ended=True), body
+        self.scale, self.body = number("scale", scale, "a positive number", open_ended=True), body
         if body == "dense":
             layers = _dense([self.pack * (math.prod(self.event_shape) + self.n_classes), *widths, 1])
         else:
@@ -485,7 +485,7 @@ class DiracGAN:
             TypeError, ValueError: a start that is no pair, a step size that is not positive, zero steps.
         """
         steps, steps_d = positive_integer("steps", steps), positive_integer("steps_d", steps_d)
-        h = number("h", h, open_ended=True)
+        h = number("h", h, "a positive number", open_ended=True)
         if len(start) != 2:
             raise ValueError(f"start has {len(start)} entries; expected a pair (theta, psi)")
         theta, psi = _pair(*start)
