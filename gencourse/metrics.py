@@ -147,7 +147,7 @@ def share_in_holes(draws: Tensor, codes: Tensor, held_out: Tensor, quantile: flo
     Args:
         draws: (S, latent). codes: (N, latent), of the training data. held_out: (M, latent), of other data.
     """
-    _check_features(draws=draws, codes=codes, held_out=held_out)
+    _check_features(codes=codes, draws=draws, held_out=held_out)
     quantile = number("quantile", quantile, "a number between 0 and 1", most=1, open_ended=True)
 
     def nearest(z):

@@ -248,7 +248,6 @@ def calls(m: dict, x: dict) -> dict:
         "plane": lambda: tuple(failing_gan.plane("grid", 9, seed())),
         "climb": lambda: failing_gan.climb(m["gan"].discriminator, images, 3),
         "textures": lambda: failing_vae.textures(3, seed()),
-        "dirac_orbit": lambda: tuple(failing_gan.dirac_orbit(0).values()),
     }  # fmt: skip
     return c
 
