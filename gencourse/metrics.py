@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from .models.base import drawn, with_gradients, working
-from .models.checks import article, number, positive_integer
+from .models.checks import article, generator_or_new, number, positive_integer
 from .progress import progress
 
 
@@ -48,7 +48,7 @@ def importance_bound(
     """
     n_samples = positive_integer("n_samples", n_samples)
     _check_examples(x)
-    generator = generator or torch.Generator(x.device).manual_seed(0)
+    generator = generator_or_new(generator, x.device)
     size = max(1, 100_000 // n_samples)
     parts = [x[i : i + size] for i in range(0, len(x), size)]
     parts = progress(parts, desc="importance bound", unit="batch") if len(parts) > 8 else parts
@@ -94,7 +94,7 @@ def receptive_field(model: nn.Module, position: Sequence[int], n_probes: int = 8
     shape, n_probes = tuple(model.event_shape), positive_integer("n_probes", n_probes)
     if len(position) != len(shape) or not all(0 <= i < size for i, size in zip(position, shape)):
         raise ValueError(f"position is {tuple(position)}; expected an index into event_shape {shape}")
-    generator, weight = generator or torch.Generator("cpu").manual_seed(0), working(model)
+    generator, weight = generator_or_new(generator), working(model)
     with with_gradients():
         x = drawn(torch.rand, (n_probes, *shape), weight.device, generator).to(weight.dtype) * (model.levels - 1)
         x.requires_grad_(True)
@@ -512,7 +512,7 @@ def c_t(
     cells = positive_integer("cells", cells, most=len(train), expected=expected)
     if cells == 1:
         return _z_u(train, held_out, samples)
-    centres = _k_means(train, cells, generator or torch.Generator("cpu").manual_seed(0))
+    centres = _k_means(train, cells, generator_or_new(generator))
     in_train, in_held_out, in_samples = (_nearest(x, centres)[1] for x in (train, held_out, samples))
     weights, scores = [], []
     for cell in range(cells):

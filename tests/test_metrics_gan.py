@@ -521,8 +521,8 @@ BUGS = {
     "three neighbours": (" + ink[:, 1:-1, :-2]", "", ["sharpness"]),
     "amplitude for power": ("fft2(part.double()).abs().square()", "fft2(part.double()).abs()", ["spectrum"]),
     "sum over the ring": ("power[inside]) / counts", "power[inside])", ["spectrum"]),
-    "rings of the transform's order": ("torch.fft.fftfreq(height, **kind)[:, None]", "torch.arange(height)[:, None] / height",
-                                       ["spectrum"]),
+    "rings of the transform's order": ("torch.fft.fftfreq(height, **kind)[:, None]",
+                                       "torch.arange(height)[:, None] / height", ["spectrum"]),
 }  # fmt: skip
 
 

@@ -616,6 +616,14 @@ def bad_calls(m, x):
     yield "event_shape is 8; give a tuple", lambda: BernoulliMixture(2, 8)
     yield "hidden is '88'; expected a tuple", lambda: VAE(SIDE, 2, hidden="88")
     yield r"x has shape \(\)", lambda: m["mixture"].log_prob(torch.tensor(1))
+    for call in (m["single"].sample, m["vae"].sample, m["gan"].sample, m["mixture"].sample, m["full"].sample):
+        yield "generator is 7; expected a torch.Generator", functools.partial(call, 2, 7)
+    yield "generator is 0; expected a torch.Generator", lambda: m["full"].fit_em(a, generator=0)
+    yield "generator is 0; expected a torch.Generator", lambda: metrics.c_t(a, b, torch.cat([a, b]), 2, 0)
+    yield "generator is 0; expected a torch.Generator", lambda: metrics.importance_bound(m["vae"], binary, 2, 0)
+    yield "generator is 0; expected", lambda: metrics.receptive_field(m["single"], (0, 1, 1), generator=0)
+    yield "condition is a list; expected a tensor of class", lambda: m["words gan"].sample(2, None, [0, 1])
+    yield r"condition has shape \(3,\); expected \(2,\)", lambda: m["words gan"].sample(2, None, x["classes"][:3])
     yield "target is -1; expected a number of at least 0", lambda: gradient_penalty(
         m["gan"].discriminator, x["images"], x["others"], seed(), -1
     )

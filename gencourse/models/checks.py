@@ -45,6 +45,15 @@ def number(name: str, value, expected: str = "a number of at least 0", most: flo
     return real
 
 
+def generator_or_new(generator: torch.Generator | None, device: torch.device | str = "cpu") -> torch.Generator:
+    """The generator that was given, or a new one on that device with seed 0; or a TypeError if it is none."""
+    if generator is None:
+        return torch.Generator(device).manual_seed(0)
+    if not isinstance(generator, torch.Generator):
+        raise TypeError(f"generator is {generator!r}; expected a torch.Generator: torch.Generator().manual_seed(0)")
+    return generator
+
+
 def shape_of_events(event_shape) -> tuple[int, ...]:
     """Return event_shape as a tuple of ints, or raise a TypeError / ValueError if it is no sequence of sizes."""
     if not isinstance(event_shape, Sequence) or isinstance(event_shape, str) or not event_shape:

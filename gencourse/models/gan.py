@@ -110,17 +110,18 @@ def gradient_penalty(discriminator: Callable, real: Tensor, fake: Tensor, genera
         a scalar, differentiable with respect to the weights of the discriminator.
 
     Raises:
-        ValueError: real and fake of unlike shapes.
+        TypeError, ValueError: real and fake of unlike shapes, a negative target.
     """
     if real.shape != fake.shape:
         raise ValueError(f"real has shape {tuple(real.shape)}, fake {tuple(fake.shape)}; a point between two examples "
                          "needs pairs of one shape")
+    target = number("target", target)
     u = drawn(torch.rand, (len(real), *[1] * (real.dim() - 1)), real.device, generator, real.dtype)
     with with_gradients():
         x = u * real + (1 - u) * fake
         x = x if x.requires_grad else x.requires_grad_()  # fakes carry a gradient where D is unrolled
         norm = _gradient(discriminator(x, *_given(condition)), x).norm(dim=1)
-        penalty = (norm - number("target", target)).square().mean()
+        penalty = (norm - target).square().mean()
     return penalty if torch.is_grad_enabled() else penalty.detach()
 
 
@@ -322,6 +323,7 @@ class GAN(nn.Module):
         z = self.noise(n, generator)
         if condition is None:
             return torch.cat([self.generator(part) for part in z.split(1000)])
+        _check_classes(condition, len(z))
         return torch.cat([self.generator(*pair) for pair in zip(z.split(1000), condition.split(1000), strict=True)])
 
     def judge(self, real: Tensor, fake: Tensor, condition: Tensor | None = None,
@@ -555,16 +557,21 @@ def _with_classes(x: Tensor, condition: Tensor | None, n_classes: int) -> Tensor
         return x
     if condition is None:
         raise ValueError(f"condition is missing: this network has n_classes={n_classes}; give (B,) indices")
-    if not isinstance(condition, Tensor) or condition.dtype not in INTEGERS:
-        kind = condition.dtype if isinstance(condition, Tensor) else article(condition)
-        raise TypeError(f"condition is {kind}; expected a tensor of class indices (int64)")
-    if tuple(condition.shape) != (len(x),):
-        raise ValueError(f"condition has shape {tuple(condition.shape)}; expected ({len(x)},), one class an example")
+    _check_classes(condition, len(x))
     if len(x) and (condition.min() < 0 or condition.max() >= n_classes):
         raise ValueError(f"condition has classes {condition.min().item()} … {condition.max().item()}; this network has "
                          f"0 … {n_classes - 1}")
     one_hot = F.one_hot(condition.long(), n_classes).to(x.dtype).view(len(x), n_classes, *[1] * (x.dim() - 2))
     return torch.cat([x, one_hot.expand(-1, -1, *x.shape[2:])], 1)
+
+
+def _check_classes(condition: Tensor, n: int) -> None:
+    """Raise unless condition is (n,) class indices."""
+    if not isinstance(condition, Tensor) or condition.dtype not in INTEGERS:
+        kind = condition.dtype if isinstance(condition, Tensor) else article(condition)
+        raise TypeError(f"condition is {kind}; expected a tensor of class indices (int64)")
+    if tuple(condition.shape) != (n,):
+        raise ValueError(f"condition has shape {tuple(condition.shape)}; expected ({n},), one class an example")
 
 
 def _given(condition: Tensor | None) -> tuple:
