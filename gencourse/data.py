@@ -208,10 +208,11 @@ def all_sequences(length: int, levels: int) -> Tensor:
     Returns (levels ** length, length) uint8.
     Raises ValueError if there are none, or more than 2 ** 20.
     """
-    length, levels = positive_integer("length", length), positive_integer("levels", levels)
-    if levels > 256 or levels**length > 2**20:
-        raise ValueError(f"length {length}, levels {levels}: expected length ≥ 1, levels from 1 to 256 and "
-                         f"at most 2 ** 20 sequences")
+    expected = "length ≥ 1, levels from 1 to 256 and at most 2 ** 20 sequences"
+    length = positive_integer("length", length, expected=expected)
+    levels = positive_integer("levels", levels, most=256, expected=expected)
+    if levels**length > 2**20:
+        raise ValueError(f"length {length}, levels {levels}: expected {expected}")
     number = torch.arange(levels**length, device="cpu").unsqueeze(1)  # (N, 1)
     place = levels ** torch.arange(length - 1, -1, -1, device="cpu")  # (length,)
     return (number // place % levels).to(torch.uint8)
@@ -219,7 +220,7 @@ def all_sequences(length: int, levels: int) -> Tensor:
 
 def tiny_images(side: int) -> Tensor:
     """Every black-and-white image of side × side pixels: (2 ** side², 1, side, side) uint8. Sides 1 to 4."""
-    side = positive_integer("side", side, most=4)  # side 5 would make 33,554,432 images
+    side = positive_integer("side", side, most=4, expected="1, 2, 3 or 4 (side 5 would make 33,554,432 images)")
     return all_sequences(side * side, 2).reshape(-1, 1, side, side)
 
 
@@ -299,4 +300,4 @@ def _check_tensor(x: Tensor, name: str) -> None:
 
 
 def _check_levels(levels: int) -> int:
-    return positive_integer("levels", levels, least=2, most=2**16)
+    return positive_integer("levels", levels, 2, 2**16, "a whole number from 2 to 65,536")

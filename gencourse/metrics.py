@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from .models.base import drawn, with_gradients, working
-from .models.checks import article, number, positive_integer
+from .models.checks import article, generator_or_new, number, positive_integer
 from .progress import progress
 
 
@@ -48,7 +48,7 @@ def importance_bound(
     """
     n_samples = positive_integer("n_samples", n_samples)
     _check_examples(x)
-    generator = generator or torch.Generator(x.device).manual_seed(0)
+    generator = generator_or_new(generator, x.device)
     size = max(1, 100_000 // n_samples)
     parts = [x[i : i + size] for i in range(0, len(x), size)]
     parts = progress(parts, desc="importance bound", unit="batch") if len(parts) > 8 else parts
@@ -72,7 +72,8 @@ def bits_per_sample(model: nn.Module, recordings: Sequence[Tensor], condition: T
 
 def bits_per_dimension(nats: float | Tensor, n_dimensions: int) -> float | Tensor:
     """Nats of a whole event -> bits for each of its dimensions: nats / (n_dimensions · ln 2)."""
-    return nats / (positive_integer("n_dimensions", n_dimensions) * math.log(2))
+    whole = "at least 1 (28·28 = 784 for a digit)"
+    return nats / (positive_integer("n_dimensions", n_dimensions, expected=whole) * math.log(2))
 
 
 def receptive_field(model: nn.Module, position: Sequence[int], n_probes: int = 8, generator=None) -> Tensor:
@@ -93,7 +94,7 @@ def receptive_field(model: nn.Module, position: Sequence[int], n_probes: int = 8
     shape, n_probes = tuple(model.event_shape), positive_integer("n_probes", n_probes)
     if len(position) != len(shape) or not all(0 <= i < size for i, size in zip(position, shape)):
         raise ValueError(f"position is {tuple(position)}; expected an index into event_shape {shape}")
-    generator, weight = generator or torch.Generator("cpu").manual_seed(0), working(model)
+    generator, weight = generator_or_new(generator), working(model)
     with with_gradients():
         x = drawn(torch.rand, (n_probes, *shape), weight.device, generator).to(weight.dtype) * (model.levels - 1)
         x.requires_grad_(True)
@@ -146,8 +147,8 @@ def share_in_holes(draws: Tensor, codes: Tensor, held_out: Tensor, quantile: flo
     Args:
         draws: (S, latent). codes: (N, latent), of the training data. held_out: (M, latent), of other data.
     """
-    _check_features(draws=draws, codes=codes, held_out=held_out)
-    quantile = number("quantile", quantile, most=1, open_ended=True)
+    _check_features(codes=codes, draws=draws, held_out=held_out)
+    quantile = number("quantile", quantile, "a number between 0 and 1", most=1, open_ended=True)
 
     def nearest(z):
         return torch.cat([torch.cdist(part, codes).amin(1) for part in z.split(500)])
@@ -285,7 +286,7 @@ def mode_statistics(samples: Tensor, centres: Tensor, sigma: float) -> Modes:
         samples: (N, D). centres: (K, D). sigma: the standard deviation of each mode, in the units of the samples.
     """
     _check_features(samples=samples, centres=centres)
-    sigma = number("sigma", sigma, open_ended=True)
+    sigma = number("sigma", sigma, "a positive number, the standard deviation of a mode", open_ended=True)
     distance, mode = _nearest(samples, centres)
     good = distance <= 3 * sigma
     return _modes(mode[good], len(centres), len(samples))
@@ -303,7 +304,7 @@ def class_modes(logits: Tensor, confidence: float = 0.9) -> Modes:
         logits: (N, K), of a classifier.
     """
     _check_features(logits=logits)
-    confidence = number("confidence", confidence, most=1)
+    confidence = number("confidence", confidence, "a probability", most=1)
     probability, mode = logits.softmax(1).max(1)
     return _modes(mode[probability >= confidence], logits.shape[1], len(logits))
 
@@ -416,7 +417,8 @@ def density_coverage(real: Tensor, fake: Tensor, k: int = 5) -> DensityCoverage:
 def _neighbour(k: int, **clouds: Tensor) -> int:
     """k as an int, or an error unless every point of the clouds has so many others."""
     for name, x in clouds.items():
-        k = positive_integer(f"k, for {len(x)} points of {name},", k, most=len(x) - 1)
+        expected = f"a whole number from 1 to {len(x) - 1}, for {len(x)} points of {name}"
+        k = positive_integer("k", k, most=len(x) - 1, expected=expected)
     return k
 
 
@@ -447,7 +449,7 @@ def _check_examples(x: Tensor) -> None:
     if not isinstance(x, Tensor):
         raise TypeError(f"x is {article(x)}; expected a torch.Tensor (N, *event_shape)")
     if x.dim() == 0 or len(x) == 0:
-        raise ValueError(f"x is empty, of shape {tuple(x.shape)}; expected at least one example")
+        raise ValueError("x is empty; expected at least one example")
 
 
 def _check_distributions(**laws: Tensor) -> None:
@@ -471,7 +473,7 @@ def _check_features(**clouds: Tensor) -> None:
     width = None
     for name, x in clouds.items():
         if not isinstance(x, Tensor):
-            raise TypeError(f"{name} is {article(x)}; expected a torch.Tensor (N, F)")
+            raise TypeError(f"{name} is of type {type(x).__name__}; expected a torch.Tensor (N, F)")
         if x.dim() != 2 or not x.numel():
             raise ValueError(f"{name} has shape {tuple(x.shape)}; expected (N, F), such as images.flatten(1)")
         if x.is_complex() or not torch.isfinite(x).all():
@@ -506,10 +508,11 @@ def c_t(
         ValueError: a cell without training or held-out examples, or no cell with 20 samples: take fewer cells.
     """
     _check_features(train=train, held_out=held_out, samples=samples)
-    cells = positive_integer("cells", cells, most=len(train))
+    expected = f"a whole number from 1 to {len(train)}, the training examples"
+    cells = positive_integer("cells", cells, most=len(train), expected=expected)
     if cells == 1:
         return _z_u(train, held_out, samples)
-    centres = _k_means(train, cells, generator or torch.Generator("cpu").manual_seed(0))
+    centres = _k_means(train, cells, generator_or_new(generator))
     in_train, in_held_out, in_samples = (_nearest(x, centres)[1] for x in (train, held_out, samples))
     weights, scores = [], []
     for cell in range(cells):
@@ -585,7 +588,7 @@ def birthday_support(samples: Tensor, threshold: float = 0.0) -> Support:
     _check_features(samples=samples)
     if len(samples) < 2:
         raise ValueError(f"samples has {len(samples)} row; duplicates need two at least")
-    threshold = number("threshold", threshold)
+    threshold = number("threshold", threshold, "a distance, at least 0")
     twice = sum((distance <= threshold).sum().item() for _, distance in _distances(samples, samples)) - len(samples)
     pairs, equal = len(samples) * (len(samples) - 1) / 2, twice // 2
     most = equal + 2 * math.sqrt(equal) + 3  # what is seen may be a small number by chance (Poisson)

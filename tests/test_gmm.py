@@ -798,7 +798,7 @@ def test_too_little_to_learn_from():
         (dict(n_features=True), TypeError, "n_features is True"),
         (dict(covariance="diag"), ValueError, "covariance is 'diag'; expected one of .*'diagonal'"),
         (dict(covariance=None), ValueError, "covariance is None"),
-        (dict(floor=-1e-9), ValueError, "floor is -1e-09; expected a finite number, at least 0"),
+        (dict(floor=-1e-9), ValueError, "floor is -1e-09; expected a number of at least 0"),
         (dict(floor=nan), ValueError, "floor is nan"),
         (dict(floor=math.inf), ValueError, "floor is inf"),
         (dict(floor="1"), TypeError, "floor is '1'"),

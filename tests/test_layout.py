@@ -80,7 +80,8 @@ def of_torch(node):
 def broken_rule(place, name, in_a_function):
     """The rule that the file `place` breaks by importing `name`, or None."""
     top = name.split(".")[0]
-    of_the_base = name.startswith(tuple(f"gencourse.models.{part}" for part in ("base", "causal", "checks", "compiled")))
+    parts = ("base", "causal", "checks", "compiled")
+    of_the_base = name.startswith(tuple(f"gencourse.models.{part}" for part in parts))
     a_model = name.startswith("gencourse.models") and not of_the_base
     if place in ("models/base.py", "models/causal.py"):
         if top not in sys.stdlib_module_names | {"torch"} and not name.startswith("gencourse.models.checks"):

@@ -154,7 +154,7 @@ def test_draws_from_the_law_of_the_codes_are_seldom_in_holes_and_others_are():
     assert metrics.share_in_holes(0.3 * draws, codes, held_out) == 1  # inside the ring there is nothing
     both = torch.cat([draws, 0.3 * draws])
     assert metrics.share_in_holes(both, codes, held_out) == pytest.approx(0.505, abs=0.01)
-    with pytest.raises(ValueError, match=r"draws has shape \(10, 3\)"):
+    with pytest.raises(ValueError, match="draws has 3 features, codes has 2; expected the same"):
         metrics.share_in_holes(torch.zeros(10, 3), codes, held_out)
     with pytest.raises(ValueError, match="quantile is 1"):
         metrics.share_in_holes(draws, codes, held_out, quantile=1)

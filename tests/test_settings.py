@@ -1,5 +1,6 @@
 """A reader's own torch settings change no result: default dtype and device, gradients off, deterministic algorithms."""
 
+import ast
 import contextlib
 import copy
 import functools
@@ -7,6 +8,7 @@ import math
 import random
 import re
 import warnings
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -37,6 +39,7 @@ from gencourse.models.gan import discriminator_loss, generator_loss, gradient_pe
 from gencourse.models.vae import WarmUp, reparameterise
 
 SIDE = (1, 8, 8)
+PACKAGE = Path(data.__file__).parent
 
 
 def seed(n: int = 0) -> torch.Generator:
@@ -115,7 +118,8 @@ def calls(m: dict, x: dict) -> dict:
     c = {}
     for name, of, condition in (
         ("single", "binary", None), ("gated", "grey", "classes"), ("row", "four", "classes"),
-        ("diagonal", "binary", None), ("sound", "levels", None), ("words", "levels", "classes"), ("table", "grey", None),
+        ("diagonal", "binary", None), ("sound", "levels", None), ("words", "levels", "classes"),
+        ("table", "grey", None),
     ):  # fmt: skip
         given = () if condition is None else (x[condition],)
         model, event = m[name], x[of]
@@ -142,12 +146,12 @@ def calls(m: dict, x: dict) -> dict:
         ("vae", "binary"), ("learned", "real"), ("predicted", "real"), ("iwae", "binary"), ("linear", "five"),
     ):  # fmt: skip
         model, event = m[name], x[of]
-        codes = x["codes"][:, : model.latent]
+        codes, bound = x["codes"][:, : model.latent], torch.no_grad()(model.importance_bound)
         c |= {
             f"{name}.encode": lambda model=model, event=event: model.encode(event).mean,
             f"{name}.decode": lambda model=model, codes=codes: model.decode(codes).mean,
             f"{name}.elbo": lambda model=model, event=event: model.elbo(event, 0.5, 0.1, seed()),
-            f"{name}.bound": lambda model=model, event=event: torch.no_grad()(model.importance_bound)(event, 7, seed(), 5),
+            f"{name}.bound": lambda bound=bound, event=event: bound(event, 7, seed(), 5),
             f"{name}.metric": lambda model=model, event=event: metrics.importance_bound(model, event, 7),
             f"{name}.sample": lambda model=model: model.sample(4, seed()),
             f"{name}.draw": lambda model=model, codes=codes: model.draw(codes, seed()),
@@ -244,7 +248,6 @@ def calls(m: dict, x: dict) -> dict:
         "plane": lambda: tuple(failing_gan.plane("grid", 9, seed())),
         "climb": lambda: failing_gan.climb(m["gan"].discriminator, images, 3),
         "textures": lambda: failing_vae.textures(3, seed()),
-        "dirac_orbit": lambda: tuple(failing_gan.dirac_orbit(0).values()),
     }  # fmt: skip
     return c
 
@@ -427,6 +430,37 @@ def test_a_study_counts_the_same_under_every_setting(setting):
         assert gmm_singular(0, n=20) == expected
 
 
+FACTORIES = {"arange", "as_tensor", "empty", "eye", "fft.fftfreq", "full", "linspace", "logspace", "ones", "rand",
+             "randint", "randn", "randperm", "tensor", "zeros"}  # fmt: skip
+
+
+def without_a_device(source: str) -> list[str]:
+    """Tensors made without device=, but for weights: those that __init__ or nn.Parameter makes are on the default's."""
+    tree = ast.parse(source)
+    makes_weights = (node for node in ast.walk(tree) if getattr(node, "name", "") == "__init__" or (
+        isinstance(node, ast.Call) and ast.unparse(node.func) == "nn.Parameter"))  # fmt: skip
+    weights = {child for node in makes_weights for child in ast.walk(node)}
+    made = [node for node in ast.walk(tree) if isinstance(node, ast.Call) and node not in weights]
+    return [
+        ast.unparse(node) for node in made
+        if ast.unparse(node.func).removeprefix("torch.") in FACTORIES and ast.unparse(node.func).startswith("torch.")
+        and not {keyword.arg for keyword in node.keywords} & {"device", None}
+    ]  # fmt: skip
+
+
+PLACES = [*(PACKAGE / "models").glob("*.py"), *(PACKAGE / f"{name}.py" for name in ("data", "metrics", "optim"))]
+
+
+@pytest.mark.parametrize("path", PLACES, ids=lambda path: path.stem)
+def test_what_is_made_says_on_which_device(path):
+    assert without_a_device(path.read_text(encoding="utf-8")) == []
+
+
+def test_a_tensor_that_is_made_without_a_device_is_seen():
+    seen = without_a_device("def f():\n    return torch.zeros(3) + torch.ones(3, device=x.device) + x.new_zeros(3)")
+    assert seen == ["torch.zeros(3)"]
+
+
 # ------------------------------------------------------------------------------------- what a call leaves behind
 
 
@@ -465,7 +499,7 @@ def test_every_function_takes_what_torch_itself_takes(clean):
     assert differing(models, leaves, expected, 1e-5) == []
 
 
-# ------------------------------------------------------------------------------------- numbers that are no Python numbers
+# ------------------------------------------------------------------------------------- numbers that are not Python's
 
 WHOLE = [np.int64, np.uint8, torch.tensor]
 REAL = [np.float64, np.float32, torch.tensor]
@@ -536,6 +570,7 @@ def test_every_kind_of_number_is_a_number(real, clean):
 def bad_calls(m, x):
     """(words of the error, the call): what makes no sense is said in one line that names the argument."""
     a, b, binary, nan = x["points"], x["points2"], x["binary"], x["points"].clone()
+    p, q = x["p"], x["q"]
     nan[0, 0] = math.nan
     yield "n_samples is 0; expected at least 1", lambda: metrics.importance_bound(m["vae"], binary, 0)
     yield "n_samples is -1; expected at least 1", lambda: metrics.importance_bound(m["vae"], binary, -1)
@@ -545,24 +580,22 @@ def bad_calls(m, x):
     yield "n_probes is 0; expected at least 1", lambda: metrics.receptive_field(m["single"], (0, 1, 1), 0)
     yield "bins is 1; expected at least 2", lambda: metrics.mutual_information(a[:, 0], b[:, 0], 1)
     yield "points is 0; expected at least 1", lambda: metrics.cell_probabilities(lambda z: z[:, 0], a[:, 0], 0)
-    yield r"k, for 40 points of real, is 40; expected 1 to 39", lambda: metrics.precision_recall(a, b, 40)
-    yield r"k, for 4 points of fake, is 5; expected 1 to 3", lambda: metrics.precision_recall(a, b[:4], 5)
-    yield r"cells is True; expected an integer of 1 to 40", lambda: metrics.c_t(a, b, a, True)
-    yield "levels is 1; expected 2 to 65536", lambda: data.mu_law_encode(x["wave"], 1)
-    yield "length is 0; expected at least 1", lambda: data.all_sequences(0, 2)
-    yield "side is 5; expected 1 to 4", lambda: data.tiny_images(5)
+    yield "k is 40; expected a whole number from 1 to 39, for 40 points", lambda: metrics.precision_recall(a, b, 40)
+    yield "k is 5; expected a whole number from 1 to 3, for 4 points", lambda: metrics.precision_recall(a, b[:4], 5)
+    yield "cells is True; expected a whole number from 1 to 40", lambda: metrics.c_t(a, b, a, True)
+    yield "levels is 1; expected a whole number from 2 to 65,536", lambda: data.mu_law_encode(x["wave"], 1)
+    yield "length is 0; expected length ≥ 1", lambda: data.all_sequences(0, 2)
+    yield "side is 5; expected 1, 2, 3 or 4", lambda: data.tiny_images(5)
     yield "n is -1; expected at least 1", lambda: data.ring(-1, seed())
     yield "n is -1; expected at least 0", lambda: m["vae"].sample(-1)
-    yield r"p has shape \(5,\), q has shape \(1,\); expected the same", lambda: metrics.jensen_shannon(x["p"], x["q"][:1])
-    yield r"p has shape \(5,\), q has shape \(4,\); expected the same", lambda: metrics.total_variation(x["p"], x["q"][:4])
-    yield r"p has shape \(0,\)", lambda: metrics.jensen_shannon(x["p"][:0], x["q"][:0])
-    yield "q is no distribution: from -0.5", lambda: metrics.jensen_shannon(x["p"], x["p"] * 0 - 0.5)
-    yield "p is no distribution: from nan", lambda: metrics.total_variation(x["p"] * math.nan, x["q"])
-    yield "p is no distribution: from 1 to 5, with sum 15", lambda: metrics.jensen_shannon(
-        torch.arange(1.0, 6.0), x["q"]
-    )
-    yield "p is torch.int64; expected a floating-point tensor", lambda: metrics.total_variation(x["classes"], x["q"])
-    yield "p is a list; expected a floating-point tensor", lambda: metrics.jensen_shannon([0.5, 0.5], x["q"])
+    yield r"p has shape \(5,\), q has shape \(1,\); expected the same", lambda: metrics.jensen_shannon(p, q[:1])
+    yield r"p has shape \(5,\), q has shape \(4,\); expected the same", lambda: metrics.total_variation(p, q[:4])
+    yield r"p has shape \(0,\)", lambda: metrics.jensen_shannon(p[:0], q[:0])
+    yield "q is no distribution: from -0.5", lambda: metrics.jensen_shannon(p, p * 0 - 0.5)
+    yield "p is no distribution: from nan", lambda: metrics.total_variation(p * math.nan, q)
+    yield "p is no distribution: from 1 to 5, with sum 15", lambda: metrics.jensen_shannon(torch.arange(1.0, 6.0), q)
+    yield "p is torch.int64; expected a floating-point tensor", lambda: metrics.total_variation(x["classes"], q)
+    yield "p is a list; expected a floating-point tensor", lambda: metrics.jensen_shannon([0.5, 0.5], q)
     yield "draws holds NaN", lambda: metrics.share_in_holes(nan, a, b)
     yield "z holds NaN", lambda: metrics.kl_to_standard_normal(nan)
     yield "a holds NaN", lambda: metrics.mutual_information(nan[:, 0], a[:, 0])
@@ -570,11 +603,11 @@ def bad_calls(m, x):
     yield "images are an ndarray; expected a torch.Tensor", lambda: metrics.sharpness(x["images"].numpy())
     yield "x is an ndarray; expected a torch.Tensor", lambda: metrics.patch_frequencies(binary.numpy(), 2)
     yield "x is a list; expected a torch.Tensor", lambda: metrics.nats(m["single"], [1, 2])
-    yield r"x is empty, of shape \(0, 1, 8, 8\)", lambda: metrics.nats(m["single"], binary[:0])
+    yield "x is empty; expected at least one example", lambda: metrics.nats(m["single"], binary[:0])
     yield "sigma is nan; expected a positive number", lambda: metrics.mode_statistics(a, b, math.nan)
-    yield "threshold is True; expected a number of at least 0", lambda: metrics.birthday_support(a, True)
+    yield "threshold is True; expected a distance, at least 0", lambda: metrics.birthday_support(a, True)
     yield "quantile is 1; expected a number between 0 and 1", lambda: metrics.share_in_holes(a, a, b, 1)
-    yield "confidence is 2; expected a number from 0 to 1", lambda: metrics.class_modes(a, 2)
+    yield "confidence is 2; expected a probability", lambda: metrics.class_modes(a, 2)
     yield "tolerance is inf; expected a number of at least 0, finite", lambda: m["full"].fit_em(a, tolerance=math.inf)
     yield "beta is nan", lambda: m["vae"].elbo(binary, math.nan)
     yield r"neighbours are \(0, -1\); expected pairs of offsets", lambda: ContextTable(SIDE, (0, -1))
@@ -583,6 +616,14 @@ def bad_calls(m, x):
     yield "event_shape is 8; give a tuple", lambda: BernoulliMixture(2, 8)
     yield "hidden is '88'; expected a tuple", lambda: VAE(SIDE, 2, hidden="88")
     yield r"x has shape \(\)", lambda: m["mixture"].log_prob(torch.tensor(1))
+    for call in (m["single"].sample, m["vae"].sample, m["gan"].sample, m["mixture"].sample, m["full"].sample):
+        yield "generator is 7; expected a torch.Generator", functools.partial(call, 2, 7)
+    yield "generator is 0; expected a torch.Generator", lambda: m["full"].fit_em(a, generator=0)
+    yield "generator is 0; expected a torch.Generator", lambda: metrics.c_t(a, b, torch.cat([a, b]), 2, 0)
+    yield "generator is 0; expected a torch.Generator", lambda: metrics.importance_bound(m["vae"], binary, 2, 0)
+    yield "generator is 0; expected", lambda: metrics.receptive_field(m["single"], (0, 1, 1), generator=0)
+    yield "condition is a list; expected a tensor of class", lambda: m["words gan"].sample(2, None, [0, 1])
+    yield r"condition has shape \(3,\); expected \(2,\)", lambda: m["words gan"].sample(2, None, x["classes"][:3])
     yield "target is -1; expected a number of at least 0", lambda: gradient_penalty(
         m["gan"].discriminator, x["images"], x["others"], seed(), -1
     )

@@ -31,7 +31,8 @@ def wrong_prefix(seed: int, *, flipped: float = 0.0, rows: int = 12) -> dict:
             flipped = 0 they are the same numbers.
         true_recognised, true_plausible: of the true digits, the most that can be hoped for.
     """
-    rows, flipped = positive_integer("rows", rows, most=26), number("flipped", flipped, most=1)
+    rows = positive_integer("rows", rows, most=26, expected="1 to 26 of the 28 rows")
+    flipped = number("flipped", flipped, "a share, 0 to 1", most=1)
     model, judge = checkpoints.load("pixelcnn")[0], checkpoints.load("classifier")[0]
     generator = torch.Generator().manual_seed(seed)
     images, labels = data.mnist("test")
@@ -68,7 +69,7 @@ def turned_over(x: Tensor, share: float, generator: torch.Generator) -> Tensor:
     """Binary images with exactly this share (rounded) of all pixels of the batch turned over, at random places."""
     flips = torch.zeros(x.numel(), dtype=torch.uint8, device=x.device)
     places = torch.randperm(x.numel(), generator=generator, device=generator.device)
-    flips[places[: round(number("share", share, most=1) * x.numel())].to(x.device)] = 1
+    flips[places[: round(number("share", share, "a share, 0 to 1", most=1) * x.numel())].to(x.device)] = 1
     return x ^ flips.view_as(x)
 
 

@@ -27,7 +27,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from .checks import INTEGERS, article, positive_integer
+from .checks import INTEGERS, article, generator_or_new, positive_integer
 
 
 class Autoregressive(nn.Module):
@@ -328,7 +328,7 @@ def drawn(law, shape, device: torch.device, generator: torch.Generator | None, d
     So a seed on the CPU means the same numbers for a model on any device. Without a generator they are drawn on the
     device, from its global random state.
     """
-    source = device if generator is None else generator.device
+    source = device if generator is None else generator_or_new(generator).device
     return law(shape, generator=generator, device=source, dtype=dtype).to(device)
 
 

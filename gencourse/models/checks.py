@@ -9,32 +9,29 @@ import torch
 INTEGERS = (torch.uint8, torch.int16, torch.int32, torch.int64)
 
 
-def positive_integer(name: str, value, least: int = 1, most: int | None = None) -> int:
-    """Return value as an int, or raise a TypeError / ValueError that names the argument.
+def positive_integer(name: str, value, least: int = 1, most: int | None = None, expected: str | None = None) -> int:
+    """Return value as an int, or raise a TypeError / ValueError that names the argument, and what was expected.
 
     Whatever Python takes for an index is an integer, NumPy's and a tensor of one among them; True and False are not.
     """
-    expected = f"at least {least}" if most is None else f"{least} to {most}"
+    bounds = f"at least {least}" if most is None else f"{least} to {most}"
     try:
         if _is_bool(value):
             raise TypeError
         whole = operator.index(value)
     except TypeError:
-        raise TypeError(f"{name} is {value!r}; expected an integer of {expected}") from None
+        raise TypeError(f"{name} is {value!r}; expected {expected or f'an integer of {bounds}'}") from None
     if whole < least or (most is not None and whole > most):
-        raise ValueError(f"{name} is {whole}; expected {expected}")
+        raise ValueError(f"{name} is {whole}; expected {expected or bounds}")
     return whole
 
 
-def number(name: str, value, least: float = 0.0, most: float = math.inf, open_ended: bool = False) -> float:
-    """Return value as a finite float from `least` to `most`, both excluded if `open_ended`; or raise, naming it.
+def number(name: str, value, expected: str = "a number of at least 0", most: float = math.inf,
+           open_ended: bool = False) -> float:  # fmt: skip
+    """Return value as a finite float from 0 to `most`, both excluded if `open_ended`; or raise, naming it.
 
     NumPy's numbers and tensors of one number are numbers; True and False are not.
     """
-    expected = f"a number of at least {least:g}" if most == math.inf else f"a number from {least:g} to {most:g}"
-    if open_ended:
-        between = f"between {least:g} and {most:g}"
-        expected = "a positive number" if (least, most) == (0, math.inf) else f"a number {between}, not at the ends"
     is_number = isinstance(value, (int, float)) or (hasattr(value, "dtype") and value.ndim == 0)
     try:
         if _is_bool(value) or not is_number:
@@ -42,10 +39,19 @@ def number(name: str, value, least: float = 0.0, most: float = math.inf, open_en
         real = float(value)
     except (TypeError, RuntimeError):
         raise TypeError(f"{name} is {value!r}; expected {expected}") from None
-    inside = least < real < most if open_ended else least <= real <= most
+    inside = 0 < real < most if open_ended else 0 <= real <= most
     if not inside or math.isinf(real):
         raise ValueError(f"{name} is {value}; expected {expected}" + (", finite" if math.isinf(real) else ""))
     return real
+
+
+def generator_or_new(generator: torch.Generator | None, device: torch.device | str = "cpu") -> torch.Generator:
+    """The generator that was given, or a new one on that device with seed 0; or a TypeError if it is none."""
+    if generator is None:
+        return torch.Generator(device).manual_seed(0)
+    if not isinstance(generator, torch.Generator):
+        raise TypeError(f"generator is {generator!r}; expected a torch.Generator: torch.Generator().manual_seed(0)")
+    return generator
 
 
 def shape_of_events(event_shape) -> tuple[int, ...]:

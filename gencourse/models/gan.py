@@ -110,17 +110,18 @@ def gradient_penalty(discriminator: Callable, real: Tensor, fake: Tensor, genera
         a scalar, differentiable with respect to the weights of the discriminator.
 
     Raises:
-        ValueError: real and fake of unlike shapes.
+        TypeError, ValueError: real and fake of unlike shapes, a negative target.
     """
     if real.shape != fake.shape:
         raise ValueError(f"real has shape {tuple(real.shape)}, fake {tuple(fake.shape)}; a point between two examples "
                          "needs pairs of one shape")
+    target = number("target", target)
     u = drawn(torch.rand, (len(real), *[1] * (real.dim() - 1)), real.device, generator, real.dtype)
     with with_gradients():
         x = u * real + (1 - u) * fake
         x = x if x.requires_grad else x.requires_grad_()  # fakes carry a gradient where D is unrolled
         norm = _gradient(discriminator(x, *_given(condition)), x).norm(dim=1)
-        penalty = (norm - number("target", target)).square().mean()
+        penalty = (norm - target).square().mean()
     return penalty if torch.is_grad_enabled() else penalty.detach()
 
 
@@ -184,7 +185,7 @@ class Generator(nn.Module):
         super().__init__()
         self.event_shape, widths = _sizes(event_shape, hidden, body)
         self.latent, self.n_classes = positive_integer("latent", latent), positive_integer("n_classes", n_classes, 0)
-        self.scale = number("scale", scale, open_ended=True)
+        self.scale = number("scale", scale, "a positive number", open_ended=True)
         inputs = self.latent + self.n_classes
         if body == "dense":
             layers = [*_dense([inputs, *widths, math.prod(self.event_shape)]), nn.Unflatten(1, self.event_shape)]
@@ -230,7 +231,7 @@ class Discriminator(nn.Module):
         super().__init__()
         self.event_shape, widths = _sizes(event_shape, hidden, body)
         self.n_classes, self.pack = positive_integer("n_classes", n_classes, 0), positive_integer("pack", pack)
-        self.scale, self.body = number("scale", scale, open_ended=True), body
+        self.scale, self.body = number("scale", scale, "a positive number", open_ended=True), body
         if body == "dense":
             layers = _dense([self.pack * (math.prod(self.event_shape) + self.n_classes), *widths, 1])
         else:
@@ -322,6 +323,7 @@ class GAN(nn.Module):
         z = self.noise(n, generator)
         if condition is None:
             return torch.cat([self.generator(part) for part in z.split(1000)])
+        _check_classes(condition, len(z))
         return torch.cat([self.generator(*pair) for pair in zip(z.split(1000), condition.split(1000), strict=True)])
 
     def judge(self, real: Tensor, fake: Tensor, condition: Tensor | None = None,
@@ -485,7 +487,7 @@ class DiracGAN:
             TypeError, ValueError: a start that is no pair, a step size that is not positive, zero steps.
         """
         steps, steps_d = positive_integer("steps", steps), positive_integer("steps_d", steps_d)
-        h = number("h", h, open_ended=True)
+        h = number("h", h, "a positive number", open_ended=True)
         if len(start) != 2:
             raise ValueError(f"start has {len(start)} entries; expected a pair (theta, psi)")
         theta, psi = _pair(*start)
@@ -555,16 +557,21 @@ def _with_classes(x: Tensor, condition: Tensor | None, n_classes: int) -> Tensor
         return x
     if condition is None:
         raise ValueError(f"condition is missing: this network has n_classes={n_classes}; give (B,) indices")
-    if not isinstance(condition, Tensor) or condition.dtype not in INTEGERS:
-        kind = condition.dtype if isinstance(condition, Tensor) else article(condition)
-        raise TypeError(f"condition is {kind}; expected a tensor of class indices (int64)")
-    if tuple(condition.shape) != (len(x),):
-        raise ValueError(f"condition has shape {tuple(condition.shape)}; expected ({len(x)},), one class an example")
+    _check_classes(condition, len(x))
     if len(x) and (condition.min() < 0 or condition.max() >= n_classes):
         raise ValueError(f"condition has classes {condition.min().item()} … {condition.max().item()}; this network has "
                          f"0 … {n_classes - 1}")
     one_hot = F.one_hot(condition.long(), n_classes).to(x.dtype).view(len(x), n_classes, *[1] * (x.dim() - 2))
     return torch.cat([x, one_hot.expand(-1, -1, *x.shape[2:])], 1)
+
+
+def _check_classes(condition: Tensor, n: int) -> None:
+    """Raise unless condition is (n,) class indices."""
+    if not isinstance(condition, Tensor) or condition.dtype not in INTEGERS:
+        kind = condition.dtype if isinstance(condition, Tensor) else article(condition)
+        raise TypeError(f"condition is {kind}; expected a tensor of class indices (int64)")
+    if tuple(condition.shape) != (n,):
+        raise ValueError(f"condition has shape {tuple(condition.shape)}; expected ({n},), one class an example")
 
 
 def _given(condition: Tensor | None) -> tuple:

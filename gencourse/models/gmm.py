@@ -16,7 +16,7 @@ import torch
 from torch import Tensor, nn
 
 from .base import drawn
-from .checks import article, number, positive_integer
+from .checks import article, generator_or_new, number, positive_integer
 
 COVARIANCES, STARTS = ("full", "diagonal", "spherical"), ("kmeans++", "random", "present")
 CHUNK = 2**18  # numbers in a temporary array: 2 MiB, which a processor's cache holds
@@ -189,7 +189,7 @@ class GMM(nn.Module):
             raise ValueError(f"start is {start!r}; expected one of {STARTS}")
         if start == "present" and n_starts > 1:
             raise ValueError(f"n_starts is {n_starts}, but only one is present; take start='kmeans++' or 'random'")
-        generator = generator or torch.Generator(x.device).manual_seed(0)
+        generator = generator_or_new(generator, x.device)
         best, starts, kept = None, [], (self.weights, self.means, self.covariances)
         try:
             for i in range(n_starts):

@@ -262,7 +262,7 @@ class VAE(LatentVariableModel):
         super().__init__(event_shape, latent, likelihood, beta, free_bits, n_samples)
         if not (isinstance(sigma, str) and sigma in ("learned", "predicted")):
             try:
-                sigma = number("sigma", sigma, open_ended=True)
+                sigma = number("sigma", sigma, "a positive number", open_ended=True)
             except (TypeError, ValueError):
                 wanted = 'a positive number, "learned" or "predicted"'
                 raise ValueError(f"sigma is {sigma!r}; expected {wanted}") from None
