@@ -22,11 +22,11 @@ MODULES = (start, autoregression, gmm, vae, gan, failures, scoreboard)
 STATES = {
     "float64": "torch.set_default_dtype(torch.float64)",
     "device": "torch.set_default_device('meta')",
-    "inference": "torch.inference_mode().__enter__()",
+    "inference": "enter(torch.inference_mode())",
     "no gradients": "torch.set_grad_enabled(False)",
     "deterministic": "torch.use_deterministic_algorithms(True)",
     "anomalies": "torch.autograd.set_detect_anomaly(True)",
-    "autocast": "torch.autocast('cpu', torch.bfloat16).__enter__()",
+    "autocast": "enter(torch.autocast('cpu', torch.bfloat16))",
     "errors": "warnings.simplefilter('error'); np.seterr(all='raise')",
     "the rest": "torch.manual_seed(7); np.random.seed(7); random.seed(7); torch.set_num_threads(1)\n"
                 "torch.set_printoptions(precision=0, threshold=1, sci_mode=True); np.set_printoptions(precision=0)\n"
@@ -69,13 +69,7 @@ def kernel(state):
             stack.callback(setter, getter())
         stack.callback(torch.set_default_device, None)
         stack.callback(torch.set_printoptions, profile="default")
-        for entered in ("inference_mode", "autocast"):
-            if f"torch.{entered}(" in state:
-                context = eval(state.removesuffix(".__enter__()"))
-                stack.enter_context(context)
-                break
-        else:
-            exec(state)
+        exec(state, globals() | {"enter": stack.enter_context})
         yield
 
 
@@ -131,6 +125,8 @@ def test_a_notebook_that_sets_all_at_once_before_anything_is_imported():
     script = f"""
         import random, sys, warnings
         import numpy as np, torch
+        held = []
+        enter = lambda context: (held.append(context), context.__enter__())
         {"; ".join(state.replace(chr(10), "; ") for state in STATES.values())}
         warnings.simplefilter("error")
         from gencourse.exercises import start, vae
@@ -191,8 +187,8 @@ def test_answers_of_any_dtype_are_compared_as_numbers():
 def test_what_a_function_sets_holds_for_that_call_alone(state):
     def sets(x):
         answer = torch.ones(3) @ x  # fails on the second input if the dtype or the device are still set
-        scope = {"torch": torch, "np": np, "random": random, "sys": sys, "warnings": warnings}
-        exec(state, scope)
+        held = []
+        exec(state, globals() | {"enter": lambda context: (held.append(context), context.__enter__())})
         return answer
 
     with kernel(""):

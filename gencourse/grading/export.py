@@ -53,6 +53,10 @@ CONFIG = """\
 # Made by `gencourse export nbgrader`; every nbgrader command is run from this folder.
 # docs/pages/instructors.md of the course says what these limits are good for, and what they do not cover.
 
+import warnings
+
+warnings.filterwarnings("ignore", "Object of type <Submitted")  # three of nbgrader's own for each student
+
 c = get_config()
 
 c.CourseDirectory.course_id = "gencourse"
@@ -98,7 +102,6 @@ c.FileNameCollectorPlugin.named_regexp = (
 # Feedback without the hidden tests, which fetches nothing from the network; marks for what was handed in, and no other.
 c.GenerateFeedback.preprocessors = [
     "gencourse.grading.report.Conceal",
-    "nbgrader.preprocessors.GetGrades",
     "nbconvert.preprocessors.CSSHTMLHeaderPreprocessor",
 ]
 c.GenerateFeedback.exporter_class = "gencourse.grading.report.Feedback"

@@ -8,7 +8,7 @@ from jinja2 import DictLoader
 from nbconvert.exporters import HTMLExporter
 from nbgrader.api import MissingEntry
 from nbgrader.plugins import ExportPlugin
-from nbgrader.preprocessors import NbGraderPreprocessor
+from nbgrader.preprocessors import GetGrades
 from nbgrader.utils import is_grade
 from traitlets import default
 
@@ -77,13 +77,13 @@ def _row(assignment, name, student, submission, folder):
     return row | {"note": note}
 
 
-class Conceal(NbGraderPreprocessor):
+class Conceal(GetGrades):
     """Takes the hidden tests out of what students are shown: their inputs are the same for the whole class."""
 
-    def preprocess_cell(self, cell, resources, index):
+    def preprocess_cell(self, cell, resources, cell_index):
         if is_grade(cell):
             cell.source = released(cell.source)
-        return cell, resources
+        return super().preprocess_cell(cell, resources, cell_index)
 
 
 class Feedback(HTMLExporter):
