@@ -11,11 +11,12 @@ import io
 import math
 from collections.abc import Mapping, Sequence
 
+import IPython.display
 import matplotlib
 import matplotlib.pyplot as plt
 import numpy as np
 import torch
-from IPython.display import display
+from IPython.core.interactiveshell import InteractiveShell
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
@@ -70,7 +71,15 @@ def put(page: str, content: bytes, alt: str, more: Mapping[str, object] | None =
     the same, by mime type.
     """
     data = {"text/html": page, "image/png": base64.b64encode(content).decode(), "text/plain": alt}
-    display(data | dict(more or {}), metadata={"image/png": {"alt": alt}}, raw=True)
+    display({**(more or {}), **data}, metadata={"image/png": {"alt": alt}})
+
+
+def display(bundle: Mapping[str, object], **options) -> None:
+    """Content by mime type on the page, as IPython's `display` does it; its words alone where no IPython runs."""
+    if InteractiveShell.initialized():
+        IPython.display.display(bundle, raw=True, **options)
+    else:
+        print(bundle["text/plain"])
 
 
 def image_html(content: bytes, alt: str, width: int | None = None, more: str = "") -> str:

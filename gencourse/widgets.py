@@ -20,7 +20,6 @@ from collections.abc import Callable, Mapping, Sequence
 import ipywidgets
 import matplotlib.pyplot as plt
 import numpy as np
-from IPython.display import display
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from PIL import Image
@@ -30,6 +29,7 @@ from .plots import (
     SAMPLE_RATE,
     data_url,
     dilations,
+    display,
     field_tiles,
     film_frame,
     image_html,
@@ -41,7 +41,7 @@ from .plots import (
 from .plots import _array as array
 from .plots import _sound as checked_sound
 
-LIMIT = 400_000  # characters; a notebook has 1 MB in all
+LIMIT = 400_000  # characters; a notebook has 1.2 MB in all
 _count = itertools.count(1)
 
 
@@ -299,7 +299,7 @@ def live_receptive_field(
     drawn = redraw()
     box = ipywidgets.VBox([*dials, picture])._repr_mimebundle_()
     if drawn is None:
-        display(box | {"text/plain": "The model could not be built."}, raw=True)
+        display(box | {"text/plain": "The model could not be built."})
         return
     content, alt = drawn
     words = f"{alt} Run this cell for dials that change kernel, layers and stacks."
@@ -473,7 +473,7 @@ def players(waveforms: Mapping[str, object], sample_rate: int = SAMPLE_RATE) -> 
         place = f"{STYLE};display:inline-block;margin:0 1em .4em 0"
         blocks.append(f'<div style="{place}">{words}<br>{player}</div>')
         texts.append(f"[sound, {len(array(waveform)) / sample_rate:.1f} s: {label}]")
-    display({"text/html": "".join(blocks), "text/plain": "\n".join(texts)}, raw=True)
+    display({"text/html": "".join(blocks), "text/plain": "\n".join(texts)})
 
 
 def wav(waveform, sample_rate: int = SAMPLE_RATE) -> bytes:
