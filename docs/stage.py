@@ -12,6 +12,7 @@ import nbformat
 
 from gencourse._output import plural
 from gencourse.claims import CLAIMS
+from gencourse.notebook import LANGUAGE
 
 ROOT = course.ROOT
 PAGES = Path(__file__).resolve().parent / "pages"
@@ -95,7 +96,7 @@ def staged(notebook):
         for output in cell.get("outputs", []):
             output.get("data", {}).pop("application/vnd.jupyter.widget-view+json", None)
     node.metadata.pop("widgets", None)
-    node.metadata["language_info"] = {"name": "python", "pygments_lexer": "ipython3"}
+    node.metadata["language_info"] = LANGUAGE
     return node
 
 

@@ -18,7 +18,12 @@ from gencourse._errors import WrongValue
 from gencourse._files import write_whole
 
 KERNELSPEC = {"display_name": "Python 3", "language": "python", "name": "python3"}
-WIDGET_STATE = "application/vnd.jupyter.widget-state+json"
+# as every Python has it; the version, which editors add, would differ from machine to machine
+LANGUAGE = {
+    "file_extension": ".py", "mimetype": "text/x-python", "name": "python", "nbconvert_exporter": "python",
+    "pygments_lexer": "ipython3",
+}  # fmt: skip
+WIDGET_STATE, WIDGET_VIEW = (f"application/vnd.jupyter.widget-{part}+json" for part in ("state", "view"))
 CELL_METADATA = ("tags", "slideshow", "jupyter", "collapsed")
 IMPORT = r"from gencourse\.exercises import (\w+)(?: as (\w+))?"
 CHECK = r"(\w+)\.(\w+)\.check\("
@@ -61,12 +66,19 @@ def clean(notebook):
 
     Kept are the kernel's name, tags, slideshow, folded cells, and the state of the widgets. Cells have
     readable ids, named after the heading above them; an id that is readable already stays. Widgets are
-    numbered in order, so that two runs with the same results give the same file.
+    numbered in order, so that two runs with the same results give the same file. A widget that has a still
+    picture leaves that alone: before its cell is run it would be dead dials, and broken links in JupyterLab.
     """
     notebook = copy.deepcopy(notebook)
     state = notebook.metadata.get("widgets", {}).get(WIDGET_STATE, {})
-    notebook.metadata = nbformat.from_dict({"kernelspec": KERNELSPEC, "language_info": {"name": "python"}})
+    notebook.metadata = nbformat.from_dict({"kernelspec": KERNELSPEC, "language_info": LANGUAGE})
     notebook.nbformat, notebook.nbformat_minor = 4, 5
+    bundles = [output.data for cell in notebook.cells for output in cell.get("outputs", []) if "data" in output]
+    for data in bundles:
+        if "image/png" in data:
+            data.pop(WIDGET_VIEW, None)
+    if not any(WIDGET_VIEW in data for data in bundles):
+        state = {}
     if state.get("state"):
         notebook.metadata["widgets"] = nbformat.from_dict({WIDGET_STATE: state})
     for cell in notebook.cells:

@@ -11,15 +11,17 @@ import io
 import math
 from collections.abc import Mapping, Sequence
 
+import IPython.display
+import matplotlib
 import matplotlib.pyplot as plt
 import numpy as np
 import torch
-from IPython.display import display
+from IPython.core.interactiveshell import InteractiveShell
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patches import Ellipse, Patch
-from PIL import Image
+from PIL import Image, features
 
 BLUE, VERMILLION, GREEN, ORANGE, PURPLE, SKY, BLACK = COLOURS = (
     "#0072B2", "#D55E00", "#009E73", "#E69F00", "#AA4499", "#56B4E9", "#000000",
@@ -34,28 +36,50 @@ UNKNOWN, NEWEST = 0.55, (0.84, 0.37, 0.0)  # pixels that are hidden, and the one
 # On the page ----------------------------------------------------------------------------------------------
 
 
+LOOK = {
+    "figure.dpi": 100, "savefig.dpi": 100, "figure.facecolor": "white", "figure.figsize": (7, 4),
+    "figure.constrained_layout.use": True,
+    "font.size": 13, "axes.titlesize": 13, "axes.labelsize": 13,
+    "xtick.labelsize": 12, "ytick.labelsize": 12, "legend.fontsize": 12, "legend.frameon": False,
+    "axes.spines.top": False, "axes.spines.right": False, "lines.linewidth": 2, "lines.markersize": 7,
+    "axes.prop_cycle": plt.cycler(color=COLOURS), "image.cmap": "viridis", "hatch.linewidth": 0.8,
+}  # fmt: skip
+
+
 def use_style() -> None:
-    """The look of all figures of the course: large type, light ground, few lines. Call it once a notebook."""
-    plt.rcParams.update(
-        {
-            "figure.dpi": 100, "savefig.dpi": 100, "figure.facecolor": "white", "figure.figsize": (7, 4),
-            "figure.constrained_layout.use": True,
-            "font.size": 13, "axes.titlesize": 13, "axes.labelsize": 13,
-            "xtick.labelsize": 12, "ytick.labelsize": 12, "legend.fontsize": 12, "legend.frameon": False,
-            "axes.spines.top": False, "axes.spines.right": False, "lines.linewidth": 2, "lines.markersize": 7,
-            "axes.prop_cycle": plt.cycler(color=COLOURS), "image.cmap": "viridis", "hatch.linewidth": 0.8,
-        }
-    )  # fmt: skip
+    """The look of all figures of the course: large type, light ground, few lines. Call it once a notebook.
+
+    What a reader has set before, in a matplotlibrc or by a style, is put back to matplotlib's own defaults; only the
+    backend stays. A figure that is made without this call has the reader's own style.
+    """
+    matplotlib.rcdefaults()
+    plt.rcParams.update(LOOK)
 
 
 def show(figure: Figure | Axes, alt: str) -> None:
-    """Put a figure on the page with its text alternative, and close it.
-
-    The picture is an HTML <img>: a text given to IPython's own images is lost when a notebook is converted.
-    """
+    """Put a figure on the page with its text alternative, and close it."""
     figure = _figure(figure)
-    display({"text/html": image_html(png(figure), alt), "text/plain": alt}, raw=True)
+    content = png(figure)
+    put(image_html(content, alt), content, alt)
     plt.close(figure)
+
+
+def put(page: str, content: bytes, alt: str, more: Mapping[str, object] | None = None) -> None:
+    """Put HTML on the page, and with it a PNG and words for whatever shows no HTML: LaTeX, PDF, a terminal.
+
+    The HTML is needed for the words: JupyterLab and nbconvert show a bare PNG without its text. more: other forms of
+    the same, by mime type.
+    """
+    data = {"text/html": page, "image/png": base64.b64encode(content).decode(), "text/plain": alt}
+    display({**(more or {}), **data}, metadata={"image/png": {"alt": alt}})
+
+
+def display(bundle: Mapping[str, object], **options) -> None:
+    """Content by mime type on the page, as IPython's `display` does it; its words alone where no IPython runs."""
+    if InteractiveShell.initialized():
+        IPython.display.display(bundle, raw=True, **options)
+    else:
+        print(bundle["text/plain"])
 
 
 def image_html(content: bytes, alt: str, width: int | None = None, more: str = "") -> str:
@@ -64,7 +88,17 @@ def image_html(content: bytes, alt: str, width: int | None = None, more: str = "
         raise ValueError("alt is empty; say in a sentence what the picture shows")
     size = f' width="{width}"' if width else ""
     look = "max-width:100%;height:auto;background:#fff"
-    return f'<img{more} alt="{html.escape(alt)}" src="{data_url(content)}"{size} style="{look}">'
+    return f'<img{more} alt="{html.escape(alt)}" src="{image_url(content)}"{size} style="{look}">'
+
+
+def image_url(content: bytes) -> str:
+    """A PNG as an address that needs no file: the same pixels as WebP, which is a quarter smaller."""
+    if not features.check("webp"):  # a Pillow that was built without it
+        return data_url(content)
+    image, file = Image.open(io.BytesIO(content)), io.BytesIO()
+    clear = "A" in image.getbands() or "transparency" in image.info
+    image.convert("RGBA" if clear else "RGB").save(file, format="webp", lossless=True, quality=75, method=3)
+    return data_url(file.getvalue(), "image/webp")
 
 
 def data_url(content: bytes, kind: str = "image/png") -> str:
@@ -80,8 +114,11 @@ def png(picture: Figure | Axes | np.ndarray) -> bytes:
     if isinstance(picture, Figure | Axes):
         figure = _figure(picture)
         file = io.BytesIO()
-        figure.savefig(file, format="png", dpi=figure.dpi, facecolor="white")
-        image = Image.open(file).convert("RGB")
+        with plt.rc_context():  # some settings, such as savefig.bbox, count when a figure is drawn
+            use_style()
+            figure.savefig(file, format="png", dpi=figure.dpi)
+        drawn = Image.open(file).convert("RGBA")
+        image = Image.alpha_composite(Image.new("RGBA", drawn.size, "white"), drawn).convert("RGB")
     else:
         values = _array(picture)
         if values.ndim not in (2, 3) or (values.ndim == 3 and values.shape[2] != 3) or values.size == 0:
@@ -147,7 +184,7 @@ def image_grid(
         _framed(page, _enlarge(1 - picture, scale), y, x)
         if titles is not None:
             ax.text(x + width * scale / 2, y - 5, titles[i], ha="center", va="bottom", fontsize=12)
-    ax.imshow(page, cmap="gray", vmin=0, vmax=1, interpolation="nearest")
+    ax.imshow(page, cmap="gray", vmin=0, vmax=1, interpolation="nearest", origin="upper")
     return figure
 
 
@@ -184,7 +221,7 @@ def completions(truth, hidden_from_row: int, completions, titles: Sequence[str] 
     middles = [starts[0] + side_x / 2, starts[1] + side_x / 2, (starts[2] + starts[-1] + side_x) / 2]
     for x, name in zip(middles, names, strict=True):
         ax.text(x, above - 7, name, ha="center", va="bottom", fontsize=13)
-    ax.imshow(page, cmap="gray", vmin=0, vmax=1, interpolation="nearest")
+    ax.imshow(page, cmap="gray", vmin=0, vmax=1, interpolation="nearest", origin="upper")
     return figure
 
 
@@ -241,7 +278,7 @@ def mask(ax: Axes, mask, title: str | None = None) -> Axes:
     values = _array(mask).astype(float)
     if values.ndim != 2 or values.size == 0:
         raise ValueError(f"mask has shape {values.shape}; expected (rows, columns)")
-    ax.imshow(0.85 * values, cmap="Blues", vmin=0, vmax=1)
+    ax.imshow(0.85 * values, cmap="Blues", vmin=0, vmax=1, interpolation="nearest", origin="upper")
     for (row, column), value in np.ndenumerate(values):
         ink = "white" if value > 0.5 else "black"
         ax.text(column, row, f"{value:g}", ha="center", va="center", fontsize=14, color=ink)
@@ -327,7 +364,7 @@ def receptive_field(ax: Axes, gradient, position: Sequence[int], title: str | No
     field, (row, column) = _field(gradient, position)
     height, width = field.shape
     extent = (-0.5, width - 0.5, height - 0.5, -0.5)
-    ax.imshow(field_tiles(field, (row, column)), extent=extent, interpolation="nearest")
+    ax.imshow(field_tiles(field, (row, column)), extent=extent, interpolation="nearest", origin="upper")
     past = row * width + column
     count = int((field.ravel()[:past] > 0).sum())
     ax.set_title(f"{title}\nsees {count} of {past}" if title else f"sees {count} of {past} earlier pixels")

@@ -13,21 +13,35 @@ import io
 import itertools
 import json
 import math
+import re
 import wave
 from collections.abc import Callable, Mapping, Sequence
 
 import ipywidgets
 import matplotlib.pyplot as plt
 import numpy as np
-from IPython.display import display
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from PIL import Image
 
-from .plots import FIELD_LEGEND, SAMPLE_RATE, data_url, dilations, field_tiles, film_frame, image_html, mixture, png
+from .plots import (
+    FIELD_LEGEND,
+    SAMPLE_RATE,
+    data_url,
+    dilations,
+    display,
+    field_tiles,
+    film_frame,
+    image_html,
+    image_url,
+    mixture,
+    png,
+    put,
+)
 from .plots import _array as array
 from .plots import _sound as checked_sound
 
-LIMIT = 400_000  # characters; a notebook has 1 MB in all
+LIMIT = 400_000  # characters; a notebook has 1.2 MB in all
 _count = itertools.count(1)
 
 
@@ -36,7 +50,8 @@ _count = itertools.count(1)
 
 def explorer(dials: Mapping[str, Sequence], frames, alt: str, **options) -> None:
     """Put pictures on the page that dials choose among. Arguments: those of `explorer_html`."""
-    display({"text/html": explorer_html(dials, frames, alt, **options), "text/plain": alt}, raw=True)
+    block = explorer_html(dials, frames, alt, **options)
+    put(block, _still(block), alt)
 
 
 def explorer_html(
@@ -79,7 +94,7 @@ def explorer_html(
     start = keys[0] if start is None else tuple(start) if isinstance(start, list | tuple) else (start,)
     if start not in keys:
         raise ValueError(f"start is {start}; expected one option of each of {dials}")
-    pictures, picture_of = _store(keys, frames, lambda picture: data_url(_encode(picture, width)))
+    pictures, picture_of = _store(keys, frames, lambda picture: _encode(picture, width))
     sounds, sound_of = _store(keys, audio, lambda w: data_url(wav(w, sample_rate), "audio/wav"), optional=True)
     words, words_of = _store(keys, captions, str, optional=True)
 
@@ -89,14 +104,13 @@ def explorer_html(
             [name, [_label(value) for value in values], values.index(at), len(dials) == 1 or _numbers(values)]
             for (name, values), at in zip(dials.items(), start, strict=True)
         ],
-        "pictures": pictures, "picture": picture_of, "sounds": sounds, "sound": sound_of, "words": words,
-        "word": words_of, "alt": alt, "interval": interval,
+        "pictures": [image_url(picture) for picture in pictures], "picture": picture_of,
+        "sounds": sounds, "sound": sound_of, "words": words, "word": words_of, "alt": alt, "interval": interval,
     }  # fmt: skip
     data = json.dumps(state, separators=(",", ":")).replace("<", "\\u003c")
     name = f"explorer-{next(_count)}-{hashlib.sha256(data.encode()).hexdigest()[:8]}"
     label = html.escape(alt)
-    shown = base64.b64decode(pictures[picture_of[first]].split(",")[1])
-    parts = [f"<div>{image_html(shown, alt, width, ' data-part=picture')}</div>{legend}"]
+    parts = [f"<div>{image_html(pictures[picture_of[first]], alt, width, ' data-part=picture')}</div>{legend}"]
     if words:
         text = html.escape(words[words_of[first]]) if words_of[first] >= 0 else ""
         parts.append(f'<div data-part="words" aria-live="polite">{text}</div>')
@@ -260,7 +274,8 @@ def live_receptive_field(
 ) -> None:
     """The same where a kernel runs: each turn of a dial calls `build(kernel_size, depth, stacks)` -> (H, W).
 
-    Without a kernel the dials do not answer, and where widgets are not known one line of text stands instead.
+    Without a kernel the dials cannot answer: a notebook as it is committed (`gencourse.notebook.clean`) shows the
+    picture of the first choice instead, and a line that says how to get the dials.
     """
     dials = [
         ipywidgets.SelectionSlider(options=list(kernel_sizes), description="kernel", continuous_update=False),
@@ -272,18 +287,23 @@ def live_receptive_field(
     def redraw(_=None):
         choice = [dial.value for dial in dials]
         try:
-            field = array(build(*choice))
+            content = png(field_tiles(array(build(*choice)), position, scale))
             alt = "Receptive field of {2} stacks, {1} layers, kernel {0}.".format(*choice)
-            picture.value = image_html(png(field_tiles(field, position, scale)), alt)
+            picture.value = image_html(content, alt)
+            return content, alt
         except Exception as error:  # the reader's own function: its error belongs beside the dials
             picture.value = f"<pre>{html.escape(f'{type(error).__name__}: {error}')}</pre>"
 
     for dial in dials:
         dial.observe(redraw, "value")
-    redraw()
-    box = ipywidgets.VBox([*dials, picture])
-    text = "With a running kernel: dials for kernel size, layers and stacks of a model built on the spot."
-    display(box._repr_mimebundle_() | {"text/plain": text}, raw=True)
+    drawn = redraw()
+    box = ipywidgets.VBox([*dials, picture])._repr_mimebundle_()
+    if drawn is None:
+        display(box | {"text/plain": "The model could not be built."})
+        return
+    content, alt = drawn
+    words = f"{alt} Run this cell for dials that change kernel, layers and stacks."
+    put(f"{image_html(content, words)}<p>Run this cell for dials.</p>", content, words, box)
 
 
 def field_legend() -> str:
@@ -315,7 +335,7 @@ def code_walker(
 ) -> None:
     """A map of a code of two numbers to walk on, and the image at the place. Arguments: those of `code_walker_html`."""
     block = code_walker_html(tiles, first, second, alt=alt, names=names, start=start, scale=scale, limit=limit)
-    display({"text/html": block, "text/plain": alt}, raw=True)
+    put(block, _still(block), alt)
 
 
 def code_walker_html(
@@ -453,7 +473,7 @@ def players(waveforms: Mapping[str, object], sample_rate: int = SAMPLE_RATE) -> 
         place = f"{STYLE};display:inline-block;margin:0 1em .4em 0"
         blocks.append(f'<div style="{place}">{words}<br>{player}</div>')
         texts.append(f"[sound, {len(array(waveform)) / sample_rate:.1f} s: {label}]")
-    display({"text/html": "".join(blocks), "text/plain": "\n".join(texts)}, raw=True)
+    display({"text/html": "".join(blocks), "text/plain": "\n".join(texts)})
 
 
 def wav(waveform, sample_rate: int = SAMPLE_RATE) -> bytes:
@@ -635,7 +655,7 @@ WALKER = """
 """
 
 
-def _store(keys, source, encode, optional=False) -> tuple[list[str], list[int]]:
+def _store(keys, source, encode, optional=False) -> tuple[list, list[int]]:
     """Each different item once, and which of them belongs to each key (-1: none)."""
     stored, which = {}, []
     for key in keys if source is not None else []:
@@ -675,8 +695,10 @@ def _encode(picture, width) -> bytes:
     return png(image)
 
 
-def _content(url: str) -> bytes:
-    return base64.b64decode(url.split(",", 1)[1])
+def _still(block: str) -> bytes:
+    """The PNG of the picture that stands in a block of HTML before its dials are moved."""
+    content = re.search(r'<img[^>]* src="data:[^,"]+,([^"]+)"', block)[1]
+    return png(np.asarray(Image.open(io.BytesIO(base64.b64decode(content))).convert("RGB")))
 
 
 def _label(option) -> str:

@@ -25,7 +25,7 @@ def test_in_place_keeps_outputs_and_only_the_metadata_that_is_wanted(tmp_path):
     done = nbformat.read(path, as_version=4)
     nbformat.validate(done)
     assert outputs(path) == "55\n"
-    assert done.metadata == {"kernelspec": notebooks.KERNELSPEC, "language_info": {"name": "python"}}
+    assert done.metadata == {"kernelspec": notebooks.KERNELSPEC, "language_info": notebooks.LANGUAGE}
     assert [cell.id for cell in done.cells] == [f"masks-more-{number:02d}" for number in (1, 2, 3, 4)]
     assert [dict(cell.metadata) for cell in done.cells] == [{}, {"tags": ["parameters"]}, {}, {}]
     assert [cell.execution_count for cell in done.cells[1:]] == [1, 2, 3]

@@ -267,6 +267,9 @@ def faults(notebook):
             found.append(f"{cell.id}: the cell ends in an object that is shown as code")
         if any(output.get("data", {}).get("text/plain", "").startswith("○ not measured") for output in cell.outputs):
             found.append(f"{cell.id}: a claim is stored as not measured")
+        if address := re.search(r"\b0x[0-9a-fA-F]{6,}", "".join(_texts(cell.outputs))):
+            found.append(f"{cell.id}: the address of an object is stored ({address[0]})")
+        found += [f"{cell.id}: {words}" for output in cell.outputs for words in _picture_faults(output)]
         if place := PLACES.search("".join(_texts(cell.outputs))):
             found.append(f"{cell.id}: a path of some machine is stored ({place[0]}…)")
         tree = ast.parse(plain_python(cell.source))
@@ -278,6 +281,18 @@ def faults(notebook):
         elif re.search(r"\w\.\w+\.check\(", cell.source):
             found.append(f"{cell.id}: an exercise without the tag exercise")
     return found
+
+
+def _picture_faults(output):
+    """What is missing at a stored picture: the HTML that has its words, the words, or the PNG for print."""
+    data = output.get("data", {})
+    pictures = re.findall(r"<img[^>]*>", data.get("text/html", ""))
+    if any(kind.startswith("image/") for kind in data) and not pictures:
+        yield "a picture without words, as the end of a cell draws it; plots.show gives it some"
+    if not all(re.search(r'alt="[^"]*\w', picture) for picture in pictures):
+        yield "a picture whose alt is empty"
+    if pictures and not ("image/png" in data and re.search(r"\w", data.get("text/plain", ""))):
+        yield "a picture in HTML alone, which LaTeX and PDF leave out"
 
 
 def _texts(node):
@@ -315,7 +330,7 @@ NOTEBOOK_PATHS = sorted(NOTEBOOKS.glob("*.ipynb"))
 
 @pytest.mark.parametrize("path", NOTEBOOK_PATHS, ids=lambda path: path.stem)
 def test_a_notebook_is_ready_to_be_read(path):
-    assert path.stat().st_size <= 1_000_000
+    assert path.stat().st_size <= 1_200_000
     notebook = nbformat.read(path, as_version=4)
     nbformat.validate(notebook)
     assert faults(notebook) == []
@@ -326,6 +341,11 @@ def test_faults_are_found():
     path = nbformat.v4.new_output("stream", text="read /home/ann/course/data")
     failed = nbformat.v4.new_output("error", ename="E", evalue="", traceback=[])
     warned = nbformat.v4.new_output("stream", name="stderr", text="Warning")
+    drawn = nbformat.v4.new_output("display_data", {"image/png": "iVBO", "text/plain": "<Figure size 700x400>"})
+    address = nbformat.v4.new_output("execute_result", {"text/plain": "<Colorbar at 0x7f294100ad50>"})
+    silent = nbformat.v4.new_output("display_data", {"text/html": '<img alt="" src="data:,">', "image/png": "iVBO",
+                                                     "text/plain": "A line."})  # fmt: skip
+    alone = nbformat.v4.new_output("display_data", {"text/html": '<img alt="A line.">', "text/plain": "A line."})
     shown = nbformat.v4.new_output("execute_result", {"text/plain": "History(loss=[2.9, 2.8])"}, execution_count=1)
     open_claim = nbformat.v4.new_output("display_data", {"text/plain": "○ not measured AR4  It beats them."})
     tags = {"tags": ["exercise"]}
@@ -337,7 +357,11 @@ def test_faults_are_found():
         "a-04: an error": new_code_cell("1", id="a-04", outputs=[failed]),
         "a-05: something on stderr": new_code_cell("1", id="a-05", outputs=[warned]),
         "a-09: the cell ends in an object": new_code_cell("fit(model, x)", id="a-09", outputs=[shown]),
-        "a-10: a claim is stored as not measured": new_code_cell("1", id="a-10", outputs=[open_claim]),
+        "a-14: a claim is stored as not measured": new_code_cell("1", id="a-14", outputs=[open_claim]),
+        "a-10: a picture without words": new_code_cell("1", id="a-10", outputs=[drawn]),
+        "a-11: the address of an object": new_code_cell("1", id="a-11", outputs=[address]),
+        "a-12: a picture whose alt is empty": new_code_cell("1", id="a-12", outputs=[silent]),
+        "a-13: a picture in HTML alone": new_code_cell("1", id="a-13", outputs=[alone]),
         "a-06: 26 lines": new_code_cell("x = 1\n" * 26, id="a-06"),
         "a-07: imports gencourse.train._w": new_code_cell("from gencourse.train import _w", id="a-07"),
         "cell id 'deadbeef'": new_code_cell("1", id="deadbeef"),

@@ -4,7 +4,10 @@ import base64
 import io
 import json
 import math
+import os
 import re
+import subprocess
+import sys
 import wave
 from html.parser import HTMLParser
 from types import SimpleNamespace
@@ -15,11 +18,13 @@ import pytest
 import torch
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from nbformat.v4 import new_code_cell, new_notebook, new_output
 from PIL import Image
 
 from gencourse import plots, widgets
 from gencourse.data import mu_law_encode
 from gencourse.models.causal import causal_mask
+from gencourse.notebook import clean
 
 
 @pytest.fixture(autouse=True)
@@ -35,7 +40,7 @@ def page(monkeypatch):
     """What is put on the page: a list of {mime type: content}."""
     shown = []
     for module in (plots, widgets):
-        monkeypatch.setattr(module, "display", lambda bundle, raw: shown.append(bundle))
+        monkeypatch.setattr(module, "display", lambda bundle, **more: shown.append(bundle))
     return shown
 
 
@@ -155,8 +160,87 @@ def test_show_puts_one_image_with_its_text_on_the_page_and_closes_the_figure(pag
     assert bundle["text/plain"] == 'Two bars, "alike" & <equal>.'
     (image,) = parse(bundle["text/html"], "img")
     assert image["alt"] == bundle["text/plain"] and "max-width:100%" in image["style"]
-    assert decode(image["src"]).startswith(b"\x89PNG")
+    drawn = Image.open(io.BytesIO(base64.b64decode(bundle["image/png"])))
+    assert drawn.format == "PNG" and Image.open(io.BytesIO(decode(image["src"]))).format == "WEBP"
+    assert same(base64.b64decode(bundle["image/png"]), decode(image["src"]))
     assert not plt.get_fignums()
+
+
+SPOILT = {
+    "a dark style": dict.fromkeys(("text.color", "axes.labelcolor", "xtick.color", "ytick.color"), "white")
+    | dict.fromkeys(("figure.facecolor", "axes.facecolor"), "black"),
+    "images from below": {"image.origin": "lower", "image.interpolation": "bilinear", "image.aspect": "auto"},
+    "TeX without TeX": {"text.usetex": True},
+    "a poster": {"font.size": 30, "font.family": "monospace", "legend.fontsize": 30, "lines.markersize": 1},
+    "grids": {"axes.grid": True, "axes.grid.axis": "x", "axes.prop_cycle": plt.cycler(color=["red"])},
+    "saved in another way": {"savefig.bbox": "tight", "savefig.transparent": True, "figure.autolayout": True},
+    "other numbers": {"axes.unicode_minus": False, "axes.formatter.use_locale": True, "axes.formatter.limits": [0, 0]},
+}
+
+
+def drawn_with_style(name):
+    plots.use_style()
+    torch.manual_seed(0)
+    result = FIGURES[name]()
+    content = plots.png(result)
+    plt.close("all")
+    return content
+
+
+@pytest.mark.parametrize("name", FIGURES)
+def test_a_figure_looks_the_same_whatever_a_reader_has_set(name):
+    clean = drawn_with_style(name)
+    for settings in SPOILT.values():
+        plt.rcParams.update(settings)
+    assert drawn_with_style(name) == clean
+
+
+@pytest.mark.parametrize("settings", SPOILT)
+def test_no_setting_of_a_reader_gets_through(settings):
+    clean = drawn_with_style("lines")
+    plt.rcParams.update(SPOILT[settings])
+    assert drawn_with_style("lines") == clean
+
+
+def test_what_a_reader_sets_later_changes_neither_size_nor_ground_and_turns_nothing_over():
+    figure = plots.lines([1, 2], {"a": [-1, 1]}, "K", "nats").figure
+    size = Image.open(io.BytesIO(plots.png(figure))).size
+    plt.rcParams.update(SPOILT["saved in another way"] | SPOILT["images from below"])
+    picture = Image.open(io.BytesIO(plots.png(figure))).convert("RGB")
+    assert picture.size == size and min(picture.getpixel((0, 0))) > 250
+    upright = np.zeros((1, 1, 4, 4), np.uint8)
+    upright[..., :2, :] = 1
+    page = np.asarray(Image.open(io.BytesIO(plots.png(plots.image_grid(upright, 1)))).convert("L"))
+    assert page[: len(page) // 2].mean() < page[len(page) // 2 :].mean()  # the ink is still on top
+
+
+@pytest.mark.parametrize("backend", ["svg", "QtAgg"])
+def test_a_figure_is_shown_whatever_the_backend(backend):
+    code = "from gencourse import plots; plots.use_style()\n"
+    code += "plots.show(plots.lines([1, 2], {'a': [1, 2]}, 'K', 'nats'), 'A line.')"
+    done = subprocess.run([sys.executable, "-c", code], env=os.environ | {"MPLBACKEND": backend}, capture_output=True,
+                          text=True)  # fmt: skip
+    assert (done.returncode, done.stdout.strip()) == (0, "A line."), done.stderr
+
+
+def test_where_pillow_writes_no_webp_a_png_does(monkeypatch):
+    content = plots.png(np.eye(4))
+    assert same(decode(plots.image_url(content)), content)
+    monkeypatch.setattr(plots.features, "check", lambda name: False)
+    assert decode(plots.image_url(content)) == content
+
+
+def test_a_frame_that_is_clear_in_places_stays_so():
+    file = io.BytesIO()
+    Image.new("RGBA", (4, 4), (9, 9, 9, 0)).save(file, "png")
+    assert Image.open(io.BytesIO(decode(plots.image_url(file.getvalue())))).mode == "RGBA"
+
+
+def test_an_interactive_leaves_its_first_picture_for_print(page):
+    widgets.explorer({"n": [1, 2]}, squares, "Squares.", start=2)
+    data = state(page[0]["text/html"])
+    first = decode(data["pictures"][data["picture"][1]])
+    assert same(base64.b64decode(page[0]["image/png"]), first) and page[0]["text/plain"] == "Squares."
 
 
 def test_a_picture_of_few_colours_is_kept_exactly():
@@ -289,6 +373,12 @@ def parse(text, tag):
     parser = Tags(tag)
     parser.feed(text)
     return parser.found
+
+
+def same(*pictures):
+    """Do files of pictures hold the same pixels?"""
+    first, *others = (np.asarray(Image.open(io.BytesIO(content)).convert("RGB")) for content in pictures)
+    return all((other == first).all() for other in others)
 
 
 def decode(url):
@@ -453,7 +543,9 @@ def test_the_live_explorer_asks_the_model_and_leaves_a_text(page, monkeypatch):
     vbox = widgets.ipywidgets.VBox
     monkeypatch.setattr(widgets.ipywidgets, "VBox", lambda children: boxes.append(vbox(children)) or boxes[-1])
     widgets.live_receptive_field(build, (4, 4))
-    assert "kernel" in page[0]["text/plain"] and "VBox" not in page[0]["text/plain"]
+    assert "Run this cell" in page[0]["text/plain"] and "VBox" not in page[0]["text/plain"]
+    (image,) = parse(page[0]["text/html"], "img")
+    assert image["alt"] and same(decode(image["src"]), base64.b64decode(page[0]["image/png"]))
     assert "application/vnd.jupyter.widget-view+json" in page[0]
     kernel, layers, stacks, picture = boxes[0].children
     before = picture.value
@@ -462,6 +554,17 @@ def test_the_live_explorer_asks_the_model_and_leaves_a_text(page, monkeypatch):
     assert asked == [(3, 1, "single"), (5, 1, "single"), (5, 1, "gated")]
     layers.value = 2
     assert "too &lt;deep&gt;" in picture.value
+
+
+def test_a_committed_notebook_has_a_still_picture_in_place_of_dead_dials(page):
+    widgets.live_receptive_field(lambda *choice: field(), (4, 4))
+    view = "application/vnd.jupyter.widget-view+json"
+    slider = {view: {"model_id": "ab12"}, "text/plain": "IntSlider(value=3)"}
+    state = {"application/vnd.jupyter.widget-state+json": {"state": {"ab12": {}}}}
+    for bundle, kept in ((page[0], False), (slider, True)):
+        cell = new_code_cell(outputs=[new_output("display_data", dict(bundle))])
+        cleaned = clean(new_notebook(cells=[cell], metadata={"widgets": state}))
+        assert (view in cleaned.cells[0].outputs[0].data, "widgets" in cleaned.metadata) == (kept, kept)
 
 
 def test_players_are_labelled_and_say_how_long(page):
