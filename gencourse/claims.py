@@ -10,7 +10,7 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from gencourse._output import show as display
+from gencourse._output import show
 
 
 class ClaimError(AssertionError):
@@ -278,9 +278,9 @@ def confirm(id, holds, measured, strict=True, after=()):
         raise ValueError(f"measured is empty; say what was measured for {id}")
     holds = _truth(holds)
     if stopped := _stopped(after):
-        display(_NotMeasured(CLAIMS[id], stopped))
+        show(_NotMeasured(CLAIMS[id], stopped))
         return
-    display(_Shown(CLAIMS[id], holds, measured.strip(), strict))
+    show(_Shown(CLAIMS[id], holds, measured.strip(), strict))
     if not holds and strict:
         raise ClaimError(f"{id} does not hold: {CLAIMS[id].claim} Measured: {measured.strip()}")
 

@@ -146,7 +146,7 @@ def test_what_was_not_measured_is_not_listed_as_holding(monkeypatch, tmp_path):
     import stage
 
     shown = []
-    monkeypatch.setattr("gencourse.claims.display", shown.append)
+    monkeypatch.setattr("gencourse.claims.show", shown.append)
     confirm("ST1", True, "p = 0.7", after=SimpleNamespace(interrupted=True))
     notebook = nbformat.read(NOTEBOOKS / "00_start_here.ipynb", as_version=4)
     for cell in notebook.cells:
@@ -162,6 +162,6 @@ def test_what_was_not_measured_is_not_listed_as_holding(monkeypatch, tmp_path):
 
 def test_what_was_measured_is_escaped_in_html(monkeypatch):
     shown = []
-    monkeypatch.setattr("gencourse.claims.display", shown.append)
+    monkeypatch.setattr("gencourse.claims.show", shown.append)
     confirm("AR1", True, "p < 1 & q > 0")
     assert "p &lt; 1 &amp; q &gt; 0" in shown[0]._repr_html_()
