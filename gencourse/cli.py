@@ -295,6 +295,7 @@ def _exercises(problems):
 
     What cannot be read is told in the list `problems`.
     """
+    from gencourse import copies
     from gencourse.execute import NOTEBOOKS
     from gencourse.notebook import exercises, read
 
@@ -302,7 +303,7 @@ def _exercises(problems):
     if not names:
         problems.append(f"there are no notebooks in {NOTEBOOKS}; install the course from a clone of the repository")
     for name in names:
-        for path in (NOTEBOOKS.with_name("my_notebooks") / name, NOTEBOOKS / name):
+        for path in (copies.folder() / name, NOTEBOOKS / name):
             try:
                 wrong, notebook = [], read(path)
                 yield path, [exercise for _, exercise in exercises(notebook, wrong)]

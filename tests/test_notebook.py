@@ -6,7 +6,7 @@ import nbformat
 import pytest
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 
-from gencourse import execute
+from gencourse import copies, execute
 from gencourse.cli import main
 from gencourse.exercises import start
 from gencourse.notebook import checks, exercises, parse, read, with_solutions
@@ -25,7 +25,9 @@ def course(exercise=EXERCISE, setup=SETUP):
 @pytest.fixture
 def place(tmp_path, monkeypatch):
     """A folder of one notebook, 00_coins, which stands for those of the course."""
-    monkeypatch.setattr(execute, "NOTEBOOKS", tmp_path / "notebooks")
+    monkeypatch.delenv("GENCOURSE_COPIES", raising=False)
+    for module in (execute, copies):
+        monkeypatch.setattr(module, "NOTEBOOKS", tmp_path / "notebooks")
     (tmp_path / "notebooks").mkdir()
     nbformat.write(course(), tmp_path / "notebooks" / "00_coins.ipynb")
     return tmp_path / "notebooks" / "00_coins.ipynb"
