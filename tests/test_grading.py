@@ -19,7 +19,7 @@ from types import SimpleNamespace
 
 import nbformat
 import pytest
-from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_raw_cell
+from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output, new_raw_cell
 
 from gencourse.cli import main
 from gencourse.execute import NOTEBOOKS
@@ -641,6 +641,51 @@ def test_notebooks_of_older_formats_and_with_a_mark_in_front_are_read(handed_out
         assert list(by_name(read(tmp_path / "a.ipynb"))) == list(by_name(handed_out[1]))
 
 
+ERROR = new_output("error", ename="SyntaxError", evalue="invalid syntax (123.py, line 2)", traceback=[])
+UNKNOWN = new_output("error", ename="NameError", evalue=f"name '{COIN}' is not defined", traceback=[])
+
+
+@needs_nbgrader
+@pytest.mark.parametrize(("cells", "words"), [
+    ([(f"def {COIN}(flips, p):\n  x = = 1", [ERROR])], "its cell did not run to its end: `SyntaxError`: invalid "
+     "syntax, in line 2 of the cell."),
+    ([(f"1 / 0\n{COIN} = print", [ERROR])], "its cell did not run to its end"),
+    ([("def helper(): ...\ndef coin(flips, p): ...", [])], "its cell defines `helper`, `coin`. Keep the name."),
+    ([("", [])], "no cell of the notebook that was handed in defines it."),
+    ([], "no cell of the notebook that was handed in defines it."),
+    ([("TEST", []), (f"def {COIN}(flips, p): ...", [])], "stands below this test"),
+    ([("5", [ERROR]), ("", [])], "no cell of the notebook that was handed in defines it."),
+])  # fmt: skip
+def test_a_function_that_is_not_there_is_told_by_what_became_of_its_cell(cells, words):
+    from gencourse.grading.autograde import judge
+
+    about = {"grade": True, "solution": False, "locked": True, "grade_id": CHECK}
+    test = new_code_cell(f'mark("start.{COIN}", {COIN})', metadata={"nbgrader": about}, outputs=[UNKNOWN])
+    notebook = [new_code_cell(source, outputs=outputs) if source != "TEST" else test for source, outputs in cells]
+    if notebook and notebook[0] is not test:
+        notebook[-1].metadata["nbgrader"] = about | {"grade": False, "solution": True, "grade_id": COIN}
+    notebook += [] if any(cell is test for cell in notebook) else [test]
+    judge(test, notebook)
+    told = test.outputs[0].data["text/plain"]
+    assert f"There is no `{COIN}`" in told and words in told and "NameError" not in told, told
+
+
+@needs_nbgrader
+def test_a_function_that_misses_its_helper_is_told_that_the_helper_s_cell_did_not_run():
+    from gencourse.grading.autograde import ANSWERS, judge
+
+    def theirs(flips, p):
+        return helper(flips)  # noqa: F821
+
+    answers = start.coin_log_likelihood.answers(theirs).to_json()
+    test = new_code_cell(f'mark("start.{COIN}", {COIN})', metadata={"nbgrader": {"grade": True, "grade_id": CHECK}},
+                         outputs=[new_output("display_data", {ANSWERS: answers})])  # fmt: skip
+    judge(test, [new_code_cell("def helper(x):\n  x = = 1", outputs=[ERROR]), test])
+    told = test.outputs[0].data["text/plain"]
+    assert "There is no `helper`, for its cell did not run to its end: `SyntaxError`" in told
+    assert "name 'helper' is not defined, in line" in told
+
+
 # ------------------------------------------------------------------------------- a class, by the page for instructors
 
 VAE = "03_vae"
@@ -794,7 +839,8 @@ def test_only_what_was_changed_is_reported(a_class):
     words = a_class[1]["autograde"][1]
     assert "has changed" not in words and "does not exist in the database" not in words
     told = re.findall(r"WARNING\S*\]?\s(.*)", words)
-    assert all("there 2 times" in line or "renamed" in line or "failed assignment" in line for line in told), told
+    expected = "is there 2 times", "and renamed", "Removing failed assignment", "Skipping unknown notebook"
+    assert [line for line in told if not any(words in line for words in expected)] == []
 
 
 @needs_nbgrader
@@ -811,5 +857,5 @@ def test_a_page_of_feedback_gives_nothing_away_and_fetches_nothing(a_class):
         assert re.findall(r"""url\(.?http|@import""", page) == []
     assert ": passed</b>" in pages["Honest Ada_101"] and "not yet" not in pages["Honest Ada_101"]
     told = html.unescape(re.sub(r"<[^>]+>", "", pages["synsam_104"]))
-    assert "There is no elbo, for its cell did not run to its end: SyntaxError: '(' was never closed, in line" in told
+    assert "There is no elbo, for its cell did not run to its end: SyntaxError: invalid syntax, in line" in told
     assert "is not defined" not in told
