@@ -12,7 +12,7 @@ from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 
 from gencourse._errors import WrongValue
 from gencourse.grading import find
-from gencourse.notebook import KERNELSPEC, exercises, read, write
+from gencourse.notebook import KERNELSPEC, LANGUAGE, exercises, read, write
 
 POINTS = {"easy": 2, "medium": 4, "hard": 6}  # half of them for the check, half for other inputs
 
@@ -175,7 +175,7 @@ def _assignment(stem, notebook, chance):
             cells.append(_cell(f"{exercise.name}_hidden", HIDDEN.format(variant=variant, **words), points=due))
     for number, cell in enumerate(cells):
         cell.id = cell.metadata.get("nbgrader", {}).get("grade_id", f"text-{number}")
-    return new_notebook(cells=cells, metadata={"kernelspec": KERNELSPEC, "language_info": {"name": "python"}}), points
+    return new_notebook(cells=cells, metadata={"kernelspec": KERNELSPEC, "language_info": LANGUAGE}), points
 
 
 def _cell(name, source, points=None, solution=False, locked=False):
