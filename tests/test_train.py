@@ -139,6 +139,25 @@ def test_an_interruption_says_what_happened_and_what_to_run_next(tmp_path, capsy
     assert "left as it measured best" in told
 
 
+def test_ctrl_c_before_the_first_step_stops_the_training_too(monkeypatch, capsys):
+    class Slow(torch.optim.Adam):  # as torch's own first one is, which imports much
+        def __init__(self, *arguments, **options):
+            signal.raise_signal(signal.SIGINT)
+            super().__init__(*arguments, **options)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(torch.optim, "Adam", Slow)
+        patch.setattr(train, "AGAIN_SECONDS", 0)
+        model = Line()
+        history = fit(model, X, **SETTINGS)
+        contest = train.fit_gan(image_gan((1, 8, 8), 2, 2), torch.rand(8, 1, 8, 8), steps=3, batch_size=4)
+    assert history.interrupted and history.loss == [] and same_weights(model, Line())
+    assert contest.interrupted and contest.loss_d == []
+    assert capsys.readouterr().out.count("interrupted after step 0 of") == 2
+    again = fit(model, X, **SETTINGS, resume=history)
+    assert not again.interrupted and again.loss == uninterrupted(measure=None, measure_every=0)[1].loss
+
+
 def test_who_interrupts_two_trainings_in_a_row_ends_the_loop(capsys, monkeypatch):
     histories, models = [], [Line(ctrl_c_at(3)) for _ in range(3)]
     with pytest.raises(KeyboardInterrupt, match="two trainings in a row"):
