@@ -4,8 +4,12 @@ Weights are made large, so that a leak would be large as well, but the last laye
 falls on one event, which would hide it. The laws of PixelRNN stand in test_pixelrnn.py.
 """
 
+import contextlib
 import copy
 import math
+import os
+import signal
+import subprocess
 import sys
 from itertools import product
 
@@ -768,6 +772,71 @@ def test_without_numba_the_stepper_samples(monkeypatch):
     monkeypatch.delitem(sys.modules, "gencourse.models.compiled")
     monkeypatch.delattr("gencourse.models.compiled")
     assert torch.equal(model.sample(2, generator()), expected)
+
+
+def test_the_compiled_loop_runs_in_slices_and_hears_ctrl_c():
+    """A kernel that only notes its calls: each takes up where the one before ended, and Ctrl-C comes in between."""
+    slices = []
+
+    def kernel(x, noise, first, last, written):
+        slices.append((first, last))
+        x[:, first:last] = 1
+        if len(slices) == at:
+            signal.raise_signal(signal.SIGINT)
+
+    for at in (0, 5):
+        x = torch.zeros(1, 20_000, dtype=torch.long)
+        with pytest.raises(KeyboardInterrupt) if at else contextlib.nullcontext():
+            compiled.run(kernel, x, torch.zeros(1, 20_000), (), (), 0, None)
+        assert len(slices) >= 5 and [first for first, _ in slices] == [0, *(last for _, last in slices[:-1])]
+        assert slices[-1][1] == x.sum() and (x.sum() == 20_000) != bool(at)
+        slices.clear()
+
+
+ELSEWHERE = """
+import sys, numba, torch
+{what}
+from gencourse.models import WaveNet
+torch.manual_seed(0)
+model = WaveNet((30,), 8, dilations=(1, 2), channels=4, skip_channels=4)
+fast, plain = (model.sample(2, torch.Generator().manual_seed(1), cached=cached) for cached in (True, False))
+loop = sys.modules.get("gencourse.models.compiled")
+print(torch.equal(fast, plain), loop is not None and loop.ready())
+"""
+NOWHERE = """
+def refuse(self): raise OSError("read-only file system")
+numba.core.caching._CacheLocator.ensure_cache_path = refuse
+"""
+FULL = """
+def refuse(*_): raise OSError(28, "No space left on device")
+numba.core.caching.IndexDataCacheFile.save = refuse
+numba.core.caching.IndexDataCacheFile.load = lambda *_: None
+"""
+BROKEN = """
+def refuse(*_, **__): raise SystemError("LLVM was built for another processor")
+numba.njit = refuse
+"""
+
+
+@pytest.mark.parametrize("what, compiles", [(NOWHERE, True), (FULL, False), (BROKEN, False), ("no jit", False)],
+                         ids=["nowhere to write", "a full disk", "a broken Numba", "NUMBA_DISABLE_JIT"])  # fmt: skip
+def test_wavenet_samples_wherever_numba_can_or_cannot_compile(what, compiles):
+    environment = dict(os.environ, **(dict(NUMBA_DISABLE_JIT="1") if what == "no jit" else {}))
+    code = ELSEWHERE.format(what="" if what == "no jit" else what)
+    child = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True)
+    assert (child.stdout, child.stderr) == (f"True {compiles}\n", "")
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+def test_wavenet_steps_in_the_precision_of_its_weights(dtype):
+    model, sizes = wavenet((12,)).to(dtype), (2, FEW * torch.get_num_threads() + 1)
+    expected = [model.sample(n, generator()) for n in sizes]
+    torch.set_default_dtype(torch.float64)
+    try:
+        found = [model.sample(n, generator()) for n in sizes]
+    finally:
+        torch.set_default_dtype(torch.float32)
+    assert all(map(torch.equal, found, expected))
 
 
 def test_wavenet_takes_any_length():

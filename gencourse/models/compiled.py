@@ -5,16 +5,44 @@ microsecond, and PyTorch needs several to start a single operation. Here the sam
 over numbers, for one sequence after the other, and Numba (numba.pydata.org) compiles them.
 """
 
+import contextlib
+import functools
 import math
+import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 
+import numba
 import numpy as np
 import torch
-from numba import njit
 from torch import Tensor
 
-compiled = njit(cache=True, nogil=True, fastmath={"contract"})  # contract: a·b + c in one rounding
+if numba.config.DISABLE_JIT:
+    raise ImportError("Numba compiles nothing here: NUMBA_DISABLE_JIT is set")
+
+SLICE_SECONDS = 0.1  # about so long runs what is compiled; between two slices Ctrl-C is heard
+
+
+def compiled(function: Callable) -> Callable:
+    """Compiled by Numba when it is first called; kept on the disk for the next time, if anything can be kept there."""
+    options = dict(nogil=True, fastmath={"contract"})  # contract: a·b + c in one rounding
+    with contextlib.suppress(RuntimeError, OSError):  # no folder that can be written
+        return numba.njit(cache=True, **options)(function)
+    return numba.njit(**options)(function)
+
+
+@functools.cache
+def ready() -> bool:
+    """Whether `sample_wavenet` can be compiled here; that is done now, by a call that samples nothing."""
+    numbers = {n: np.zeros(n * (2,), np.float32) for n in range(1, 5)}
+    places = np.zeros(2, np.int64)
+    state = numbers[3], numbers[3]
+    weights = places, places, numbers[2], numbers[1], numbers[4], numbers[3], numbers[2], *2 * (numbers[2], numbers[1])
+    try:
+        wavenet(np.zeros((2, 2), np.int64), numbers[2], *state, *weights, 0, 0, 0)
+    except Exception:  # whatever it is, of Numba, of LLVM or of the disk: there is a way without them
+        return False
+    return True
 
 
 def run(kernel: Callable, x: Tensor, noise: Tensor, state: tuple, weights: tuple, written: int, progress) -> None:
@@ -28,17 +56,19 @@ def run(kernel: Callable, x: Tensor, noise: Tensor, state: tuple, weights: tuple
     n, length = x.shape
     levels, random = x.numpy(), noise.numpy()
     shares = [slice(*ends) for ends in _shares(n, min(n, torch.get_num_threads()))]
-    piece = length if progress is None else max(1, length // 100)
+    piece, last = 16, 0
     with ThreadPoolExecutor(len(shares)) as pool:
         for first in (progress or iter)(range(length)):
-            if first % piece == 0:
-                last = min(first + piece, length)
+            if first == last:
+                began, last = time.perf_counter(), min(first + piece, length)
                 calls = [
                     pool.submit(kernel, levels[s], random[s], *(a[s] for a in state), *weights, first, last, written)
                     for s in shares
                 ]
                 for call in calls:
                     call.result()
+                if time.perf_counter() - began < SLICE_SECONDS / 2:
+                    piece *= 2
 
 
 def _shares(n: int, parts: int) -> list[tuple[int, int]]:

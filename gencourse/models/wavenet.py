@@ -90,13 +90,13 @@ class WaveNet(Autoregressive):
     def _fill_cached(self, x: Tensor, noise: Tensor, written: int, condition: Tensor | None, progress) -> None:
         # one sequence after the other, a thread: with more of them the stepper's products of matrices are faster
         fill = super()._fill_cached
-        if len(x) <= FEW * torch.get_num_threads() and all(
-            p.device.type == "cpu" and p.dtype == torch.float32 for p in self.parameters()
-        ):
-            with contextlib.suppress(ImportError):  # there is no Numba for this Python, or this machine
-                from .compiled import sample_wavenet
+        plain = all(p.device.type == "cpu" and p.dtype == torch.float32 for p in self.parameters())
+        if plain and len(x) <= FEW * torch.get_num_threads():
+            with contextlib.suppress(Exception):  # there is no Numba for this Python or this machine, or a broken one
+                from .compiled import ready, sample_wavenet
 
-                fill = functools.partial(sample_wavenet, self)
+                if ready():
+                    fill = functools.partial(sample_wavenet, self)
         fill(x, noise, written, condition, progress)
 
     def _pass(self, x: Tensor, i: int, condition: Tensor | None) -> Tensor:
@@ -124,7 +124,7 @@ class WaveNet(Autoregressive):
             nonlocal began
             skips.zero_()
             # before anything was written the first layer, whose present is hidden, has nothing to look at
-            residual.copy_(first(previous[:, None] * scale - 1) if began else first.bias)
+            residual.copy_(first(previous[:, None].to(stream.dtype) * scale - 1) if began else first.bias)
             began = True
             for layer in layers:
                 layer()
