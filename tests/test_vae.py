@@ -1528,7 +1528,7 @@ def test_bad_codes_are_refused(build):
         model.log_mixture(x, z, [0.0] * 4)
 
 
-NOT_A_NUMBER = [("1", TypeError), (True, TypeError), (None, TypeError), (torch.tensor(1.0), TypeError)]
+NOT_A_NUMBER = [("1", TypeError), (True, TypeError), (None, TypeError), (torch.ones(2), TypeError)]
 NEGATIVE = [(-1, ValueError), (-1e-9, ValueError), (math.nan, ValueError), (math.inf, ValueError)]
 
 
