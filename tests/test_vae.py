@@ -1581,7 +1581,7 @@ BAD_SIZES = [
 ]
 BAD_SETTINGS = [
     *[(ValueError, r"sigma is .*expected a positive number, .learned. or", dict(likelihood="gaussian", sigma=s))
-      for s in (0, -1.0, math.nan, math.inf, "fixed", True, None, torch.tensor(1.0))],
+      for s in (0, -1.0, math.nan, math.inf, "fixed", True, None, torch.ones(2))],
     *[(ValueError, r"sigma is .*a Bernoulli decoder has none: take likelihood=.gaussian", dict(sigma=s))
       for s in (0.5, "learned", "predicted")],
     *[(error, rf"{name} is .*expected a .*number of at least 0", {name: value})
