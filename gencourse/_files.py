@@ -67,6 +67,13 @@ def check() -> list[tuple[str, str]]:
     return [(name, _state(name)) for name in FILES]
 
 
+def writable(folder: Path) -> Path:
+    """The folder, made if it is missing. Raises OSError where no file can be written to it."""
+    folder.mkdir(parents=True, exist_ok=True)
+    tempfile.TemporaryFile(dir=folder).close()
+    return folder
+
+
 @contextlib.contextmanager
 def write_whole(path: str | Path) -> Iterator[Path]:
     """Write a file whole or not at all: the body fills a new file in the same folder, which then takes its place.

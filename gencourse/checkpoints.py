@@ -15,7 +15,7 @@ from filelock import FileLock, Timeout
 
 from . import __version__, data
 from ._errors import UnknownName, WrongValue
-from ._files import FILES, write_whole
+from ._files import FILES, writable, write_whole
 from ._output import command, plural
 from .models import GAN
 from .models.base import usual_settings
@@ -24,7 +24,7 @@ from .recipes import RECIPES, image_gan
 from .storage import load as load_weights
 from .storage import packed
 from .tasks import Task
-from .train import best, fit, fit_gan
+from .train import PRECISIONS, best, fit, fit_gan
 
 __all__ = ["RECIPES", "evaluate", "image_gan", "load", "path", "read_card", "train"]
 CARD = {"name": str, "build": dict, "weights": str, "test": (int, float), "model": str, "parameters": int, "steps": int,
@@ -83,7 +83,7 @@ def read_card(name: str) -> dict:
 
 def train(
     name: str, effort: float = 1.0, *, resume: bool = True, minutes: float | None = None,
-    device: str = "cpu", folder: str | Path = "build/runs",
+    device: str = "cpu", folder: str | Path = "build/runs", precision: str | None = None,
 ) -> Path | None:  # fmt: skip
     """Train by the recipe and write the checkpoint, with what it measured.
 
@@ -97,6 +97,9 @@ def train(
         minutes: stop after so many of this call, with what is done kept (a measurement that runs is finished, and so
             is the test). There is no checkpoint before the end: it would show the test set to an unfinished model.
         device: such as "cuda".
+        folder: of the runs. Several users can share one that all of them may write to.
+        precision: "float32" or "bfloat16" instead of the recipe's, and of "auto" where it says nothing. A run that was
+            begun on another processor goes on in its own precision, see `fit`; with "float32", in that.
 
     Returns:
         the file of the weights, or None if time was up before the end.
@@ -108,17 +111,31 @@ def train(
     target, recipe = path(name), RECIPES[name]
     if isinstance(effort, bool) or not isinstance(effort, (int, float)) or not 0 < effort < float("inf"):
         raise WrongValue(f"effort is {effort!r}; expected a positive number, 1 for the whole recipe")
+    if precision is not None and (precision not in PRECISIONS or recipe["model"] is image_gan):
+        raise WrongValue(f"precision is {precision!r}; expected one of {', '.join(PRECISIONS)}, and none for a GAN, "
+                         "which is trained in float32")
     run = Path(folder) / f"{name if effort == 1 else f'{name}-effort{effort:g}'}.run.safetensors"
     if effort < 1:
         target = run.with_name(run.name.replace(".run.", "."))
-    run.parent.mkdir(parents=True, exist_ok=True)
+    copy = "let GENCOURSE_DATA name a copy of data/ of your own, or make a trial, with an effort below 1"
+    for place, way in ((run.parent, "name another folder"), (target.parent, copy)):
+        try:
+            writable(place)
+        except OSError as error:
+            raise WrongValue(f"nothing can be written to {place} ({error.strerror}); {way}") from None
+    how = recipe["fit"] | ({} if precision is None else {"precision": precision})
+    lock = run.with_suffix(".lock")
     try:
-        with FileLock(run.with_suffix(".lock"), timeout=0):
+        with FileLock(lock, timeout=0, mode=0o666):  # for whoever else may write there
             if not resume:
                 run.unlink(missing_ok=True)
-            return _train(name, recipe, effort, minutes, _device(device), run, target)
+            return _train(name, recipe | {"fit": how}, effort, minutes, _device(device), run, target)
     except Timeout:
         raise WrongValue(f"{run} is in use: another process is training {name}; wait for it, or stop it") from None
+    except PermissionError as error:
+        if str(error.filename) != str(lock):
+            raise
+        raise WrongValue(f"{lock} belongs to another user; name a folder of your own") from None
 
 
 def evaluate(name: str, quick: bool = False, device: str = "cpu") -> dict[str, tuple[float, float]]:
@@ -161,10 +178,12 @@ def _train(name, recipe, effort, minutes, device, run, target) -> Path | None:
         print(f"{name} was finished before: {target}; --no-resume starts anew")
         return target
     step, _ = best(history.measured, task.keep)
+    precision = recipe["fit"].get("precision")
+    asked = f" --precision {precision}" if precision != RECIPES[name]["fit"].get("precision") else ""
     card = dict(
         name=name, model=recipe["model"].__name__, build=recipe["build"], fit=settings, keep=task.keep,
         start=recipe.get("start"), warm_up=recipe.get("warm_up"),
-        command=f"gencourse train {name}" + (f" --effort {effort:g}" if effort != 1 else ""), seed=SEED,
+        command=f"gencourse train {name}" + (f" --effort {effort:g}" if effort != 1 else "") + asked, seed=SEED,
         data={file: FILES[file][1] for file in task.files},
         versions=dict(python=platform.python_version(), torch=torch.__version__, gencourse=__version__),
         device=device.type, threads=torch.get_num_threads(), precision=getattr(history, "precision", "float32"),

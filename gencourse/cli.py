@@ -49,6 +49,11 @@ def main(arguments=None):
     )
     train.add_argument("--minutes", type=float, metavar="M", help="stop after so many; the same command goes on")
     train.add_argument("--device", default="cpu", help="such as cuda (default: cpu)")
+    train.add_argument(
+        "--precision", choices=["auto", "float32", "bfloat16"],
+        help="of the computation; a run begun on another processor goes on in its own, with float32 in that",
+    )
+    train.add_argument("--folder", type=Path, default="build/runs", help="of the runs (default: build/runs)")
     train.set_defaults(run=_train)
 
     evaluate = commands.add_parser("evaluate", help="measure a stored model again, beside what its card says")
@@ -72,6 +77,7 @@ def main(arguments=None):
     study.add_argument("--scheduler", metavar="ADDRESS", help="of a Dask cluster, such as tcp://10.0.0.1:8786")
     study.add_argument("--retry", action="store_true", help="also run again what failed")
     study.add_argument("--pack", action="store_true", help="then put all into data/studies/NAME.json")
+    study.add_argument("--to", type=Path, metavar="FILE", help="of the figure of a report (default: in the folder)")
     study.set_defaults(run=_study)
 
     lab = commands.add_parser("lab", help="open your own copies of the notebooks in JupyterLab")
@@ -163,8 +169,9 @@ def _train(options):
 
     try:
         checkpoints.train(
-            options.name, options.effort, resume=options.resume, minutes=options.minutes, device=options.device
-        )
+            options.name, options.effort, resume=options.resume, minutes=options.minutes, device=options.device,
+            folder=options.folder, precision=options.precision,
+        )  # fmt: skip
     except FloatingPointError as diverged:
         print(f"gencourse train: {diverged}", file=sys.stderr)
         return 1
@@ -200,10 +207,12 @@ def _study(options):
         return 0
     *report, name = options.name
     if report == ["report"]:
-        return _report(name, options.folder)
+        return _report(name, options.folder, options.to)
     if report:
         raise WrongValue(f"{' '.join(options.name)!r} makes no sense; expected NAME or report NAME")
     settings = _settings(options.settings)
+    if options.pack:
+        study.pack_folder()  # or it would be found out after hours
     try:
         runs = study.run(
             name, options.seeds, settings, folder=options.folder, workers=options.workers,
@@ -221,12 +230,13 @@ def _study(options):
     return 1 if failed else 0
 
 
-def _report(name, folder):
+def _report(name, folder, picture):
     from gencourse import plots, study
     from gencourse._files import write_whole
 
     try:
         runs = study.results(name, folder)
+        picture = picture or (folder or Path("build/studies") / name) / "report.png"
     except FileNotFoundError:
         if folder is not None:
             raise
@@ -234,10 +244,17 @@ def _report(name, folder):
         runs = packed.runs
         print(f"nothing in build/studies/{name}; as shipped, made by: {packed.command}")
     print(study.report(name, runs))
-    picture = (folder or Path("build/studies") / name) / "report.png"
+    if picture is None:
+        print("--to FILE.png writes the figure as well")
+        return 0
     plots.use_style()
-    with write_whole(picture) as part:
-        part.write_bytes(plots.png(study.figure(runs)))
+    content = plots.png(study.figure(runs))
+    try:
+        with write_whole(picture) as part:
+            part.write_bytes(content)
+    except OSError as error:
+        raise WrongValue(f"the figure cannot be written to {picture} ({error.strerror}); --to FILE.png names another "
+                         "place") from None  # fmt: skip
     print(f"the figure is {picture}")
     return 0
 

@@ -30,14 +30,11 @@ def load(model: nn.Module, path: str | Path) -> dict:
     """
     tensors, metadata = _read(path)
     if unlike := differences(tensors, model.state_dict()):
-        raise WrongValue(f"{path} holds the weights of another model ({unlike}); build it with `facts(path)`")
+        said = f"; beside the weights stands: {metadata['facts']}" if metadata.get("facts", "{}") != "{}" else ""
+        raise WrongValue(f"{path} holds the weights of another model ({unlike}); build the model with the sizes that "
+                         f"it had then{said}; checkpoints.load builds and loads a stored model of the course")
     model.load_state_dict(tensors)
     return json.loads(metadata.get("facts", "{}"))
-
-
-def facts(path: str | Path) -> dict:
-    """The facts that `save` wrote beside the weights, without reading these."""
-    return json.loads(_read(path, tensors=False)[1].get("facts", "{}"))
 
 
 def read_state(path: str | Path | None) -> dict | None:
@@ -72,12 +69,12 @@ def _write(path: str | Path, tensors: dict[str, Tensor], metadata: dict[str, str
             raise OSError(f"{path} cannot be written ({error})") from None
 
 
-def _read(path: str | Path, tensors: bool = True) -> tuple[dict[str, Tensor], dict[str, str]]:
+def _read(path: str | Path) -> tuple[dict[str, Tensor], dict[str, str]]:
     if not Path(path).is_file():
         raise FileNotFoundError(f"{path} is not there; files of the repository come back with `git checkout -- {path}`")
     try:
         with safe_open(str(path), framework="pt") as file:
-            return {k: file.get_tensor(k) for k in file.keys()} if tensors else {}, file.metadata() or {}
+            return {k: file.get_tensor(k) for k in file.keys()}, file.metadata() or {}
     except SafetensorError as error:
         raise WrongValue(
             f"{path} is damaged ({error}); files of the repository come back with `git checkout -- {path}`, "

@@ -17,10 +17,11 @@ import itertools
 import json
 import logging
 import math
+import numbers
 import platform
 import re
 import shlex
-import tempfile
+import threading
 import time
 import traceback
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -36,8 +37,9 @@ import torch
 
 from . import __version__, _output
 from ._errors import UnknownName, UserError, WrongValue
-from ._files import DataError, data_root, write_whole
+from ._files import DataError, data_root, writable, write_whole
 from .failures import autoregression, gan, gmm, vae
+from .models.gan import LOSSES
 from .progress import progress
 
 ONE_THREAD = {name: "1" for name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")}
@@ -197,7 +199,7 @@ def _on_a_cluster(function: Callable, runs: list[Run], scheduler: str, patience:
         raise StudyError(f"there is no scheduler at {scheduler!r} ({why}); start one with: dask scheduler") from None
     with client:
         futures = dict(zip(client.map(partial(_outcome, function), runs, pure=False), runs))
-        completed, last_seen = as_completed(futures, loop=client.loop), time.monotonic()
+        completed, last_seen, told = as_completed(futures, loop=client.loop), time.monotonic(), False
         try:
             while not completed.is_empty():
                 batch = completed.next_batch(block=False)
@@ -218,7 +220,12 @@ def _on_a_cluster(function: Callable, runs: list[Run], scheduler: str, patience:
                     else:
                         raise StudyError(f"the workers cannot run it ({type(error).__name__}: {error}); "
                                          "have they the same version of the course installed?")
-                if batch or client.ncores():
+                threads = {} if batch and told else client.nthreads()
+                if not told and max(threads.values(), default=1) > 1:
+                    told = True
+                    print("Some workers have several threads, of which one works at a time; faster, with as many "
+                          f"workers as cores: dask worker {scheduler} --nthreads 1 --nworkers -1")
+                if batch or threads:
                     last_seen = time.monotonic()
                 elif time.monotonic() - last_seen > patience:
                     raise StudyError(f"the scheduler at {scheduler} has been without a worker for {patience:g} s; "
@@ -230,7 +237,19 @@ def _on_a_cluster(function: Callable, runs: list[Run], scheduler: str, patience:
 
 
 def _outcome(function: Callable, run: Run) -> Run:
-    """What the function makes of this run, in the process where it is called; an error is an outcome too."""
+    """What the function makes of this run, in the process where it is called; an error is an outcome too.
+
+    One run at a time in a process, whatever its threads: torch's random state and its number of threads are one for
+    all, and what a run gives is to depend on its seed alone.
+    """
+    with _ALONE:
+        return _outcome_alone(function, run)
+
+
+_ALONE = threading.Lock()
+
+
+def _outcome_alone(function: Callable, run: Run) -> Run:
     torch.set_num_threads(1)
     start, result, error = time.perf_counter(), None, None
     try:
@@ -282,14 +301,14 @@ def _function(name: str) -> Callable:
 
 def _grid(name: str, seeds, settings) -> dict[str, Run]:
     """The runs that are asked for, not run yet, by the names of their files."""
-    if isinstance(seeds, int) and not isinstance(seeds, bool):
+    if isinstance(seeds, numbers.Integral) and not isinstance(seeds, bool):
         if seeds < 1:
             raise WrongValue(f"seeds is {seeds}; expected at least 1")
         seeds = range(seeds)
     seeds = list(seeds) if isinstance(seeds, Iterable) and not isinstance(seeds, str) else [seeds]
-    if not seeds or not all(isinstance(s, int) and not isinstance(s, bool) and s >= 0 for s in seeds):
+    if not seeds or not all(isinstance(s, numbers.Integral) and not isinstance(s, bool) and s >= 0 for s in seeds):
         raise WrongValue(f"seeds are {seeds}; expected how many, or the seeds: whole numbers, none below 0")
-    own = dials(name)
+    seeds, own = list(map(int, seeds)), dials(name)
     for dial in settings or {}:
         if dial not in own:
             raise WrongValue(f"{name} has no setting {dial!r}; it has {', '.join(own) or 'none'}")
@@ -309,11 +328,13 @@ def _values(given) -> list:
 
 def _like(default, value, dial: str):
     """The value as a value of this dial: 1 is 1.0 where the default is 0.5, and no number where it is a text."""
-    kind = type(default)
+    value, kind = value.item() if isinstance(value, numbers.Number) and hasattr(value, "item") else value, type(default)
     if kind is float and type(value) is int:
         return float(value)
     if type(value) is not kind or (kind is float and not math.isfinite(value)):
         raise WrongValue(f"{dial} is {value!r}; expected values like its default, {default!r} ({kind.__name__})")
+    if value not in CHOICES.get(dial, [value]):
+        raise WrongValue(f"{dial} is {value!r}; expected one of {', '.join(CHOICES[dial])}")
     return value
 
 
@@ -331,9 +352,7 @@ def _folder(name: str, folder: str | Path | None) -> Path:
 
 def _writable(folder: Path) -> Path:
     try:
-        folder.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryFile(dir=folder):
-            return folder
+        return writable(folder)
     except OSError as error:
         raise WrongValue(f"results cannot be written to {folder} ({error.strerror}); name another folder") from None
 
@@ -501,7 +520,7 @@ def pack(name: str, seeds: int, settings: Mapping[str, object] | None = None, fo
 
     Failed runs are part of it, tracebacks are not. Raises ValueError, naming that command, if a run is missing.
     """
-    if isinstance(seeds, bool) or not isinstance(seeds, int):
+    if isinstance(seeds, bool) or not isinstance(seeds, numbers.Integral):
         raise TypeError(f"seeds is {seeds!r}; expected how many, so that one command makes them all")
     wanted, folder, line = _grid(name, seeds, settings), _folder(name, folder), command(name, seeds, settings)
     runs, versions = [], {}
@@ -522,9 +541,19 @@ def pack(name: str, seeds: int, settings: Mapping[str, object] | None = None, fo
         error = run.error and {key: run.error[key] for key in ("type", "message")}
         rows.append(dict(seed=run.seed, settings=run.settings, result=run.result, error=error, seconds=run.seconds))
     head = json.dumps({"study": name, "command": f"{line} --pack", "versions": versions}, indent=1)[:-2]
-    path = data_root() / "studies" / f"{name}.json"
+    path = pack_folder() / f"{name}.json"
     _write(path, f'{head},\n "runs": [\n  ' + ",\n  ".join(map(json.dumps, rows)) + "\n ]\n}\n")
     return path
+
+
+def pack_folder() -> Path:
+    """Where `pack` writes: data/studies/. Raises ValueError if nothing can be written there."""
+    folder = data_root() / "studies"
+    try:
+        return writable(folder)
+    except OSError as error:
+        raise WrongValue(f"studies are packed into {folder}, which cannot be written ({error.strerror}); let "
+                         "GENCOURSE_DATA name a copy of data/ of your own") from None
 
 
 def load(name: str) -> Packed:
@@ -546,6 +575,10 @@ def load(name: str) -> Packed:
                         f"git checkout -- data/studies/{name}.json") from error
 
 
+CHOICES = {  # what a dial that is a text can say: a slip is found before any work
+    "method": tuple(gan.METHODS), "points": ("ring", "grid"), "loss": LOSSES, "family": ("GAN", "VAE", "PixelCNN"),
+    "start": ("noise", "samples", "digits"), "images": ("textures", "digits"),
+}  # fmt: skip
 STUDIES: dict[str, Callable[..., dict]] = {
     "wrong-prefix": autoregression.wrong_prefix,
     "gmm-singular": gmm.gmm_singular,

@@ -15,7 +15,6 @@ import math
 import numbers
 import signal
 import sys
-import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterable
@@ -26,6 +25,7 @@ import torch
 from torch import Tensor, nn
 
 from ._errors import WrongValue
+from ._files import writable
 from .models.base import positive_integer
 from .optim import Muon, hidden_matrices
 from .progress import progress
@@ -495,7 +495,7 @@ class _Run:
         self.settings["keep"] = keep
         self.best = None  # the weights that measured best so far, all that `state_dict` names
         self.device = next(model.parameters()).device
-        self.resumed = False
+        self.resumed = self.unwritten = False
         self.step, self.seed = 0, int(torch.randint(2**31, (), generator=generator, device=generator.device))
 
     def begin_or_go_on(self, checkpoint, checkpoint_every, state) -> None:
@@ -580,13 +580,13 @@ class _Run:
                     asked = measuring or self.step % self.checkpoint_every == 0
                     if asked or time.monotonic() - written > KEEP_SECONDS:
                         if self.checkpoint is not None and (self.step < self.steps or self.due()):
-                            write_state(self.checkpoint, self.present())
+                            self.keep_state()
                             written = time.monotonic()
                 by_hand, history.interrupted = interrupts.asked, self.step < self.steps or self.due()
                 if history.interrupted:
                     history.state = self.present()
                 if self.checkpoint is not None:
-                    write_state(self.checkpoint, self.present())
+                    self.keep_state()
                 if self.best or self.averaged:
                     self.model.load_state_dict(self.best or self.averaged, strict=False)
         finally:
@@ -600,12 +600,23 @@ class _Run:
             if not self.resumed and _Interrupts.last - last < AGAIN_SECONDS:
                 raise KeyboardInterrupt("two trainings in a row were stopped, and what comes after them with them")
 
+    def keep_state(self) -> None:
+        """Write the state of the run. A disk that is full costs no training: that is said once, and tried again."""
+        try:
+            write_state(self.checkpoint, self.present())
+            self.unwritten = False
+        except OSError as error:
+            if not self.unwritten:
+                print(f"{self.name}: the state after step {self.step} is not kept: {error}. The training goes on, and "
+                      "tries it again later.")  # fmt: skip
+            self.unwritten = True
+
     def farewell(self, why: str) -> str:
         """What an interruption means, and what to run next."""
         left = "it measured best" if self.best else "it was then"
         lines = [f"{self.name}: interrupted after step {self.step} of {self.steps} "
                  f"({100 * self.step // self.steps} %){why}. The model is left as {left}."]  # fmt: skip
-        if self.checkpoint is not None:
+        if self.checkpoint is not None and not self.unwritten:
             lines.append(f"To go on, make the same call again: it goes on from {self.checkpoint}.")
         else:
             call = "fit" if isinstance(self.history, History) else "fit_gan"
@@ -795,8 +806,7 @@ def _check_run(generator, checkpoint, resume, kind) -> None:
         if path.is_dir():
             raise WrongValue(f"checkpoint is the folder {path}; expected the name of a file")
         try:  # now, not after the first hour
-            path.parent.mkdir(parents=True, exist_ok=True)
-            tempfile.TemporaryFile(dir=path.parent).close()
+            writable(path.parent)
         except OSError as error:
             raise WrongValue(f"checkpoint {path} cannot be written ({error}); give a file in another folder") from None
 

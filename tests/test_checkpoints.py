@@ -1,5 +1,6 @@
 """The stored models are what their facts say, and load only as what they are."""
 
+import errno
 import hashlib
 import json
 import math
@@ -10,6 +11,7 @@ import signal
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import pytest
 import torch
@@ -294,6 +296,50 @@ def test_what_does_not_belong_together_is_refused(toy, spoil, error, words, caps
         checkpoints.load("toy")
     assert main(["evaluate", "toy"]) == 2
     assert "gencourse evaluate: " in capsys.readouterr().err
+
+
+def test_a_place_that_cannot_be_written_is_told_before_the_task_is_read(toy, tmp_path, monkeypatch, capsys):
+    def never():
+        raise AssertionError("the work began")
+
+    toy["task"] = never
+    (tmp_path / "file").write_text("")
+    assert main(["train", "toy", "--folder", "file/runs"]) == 2
+    assert "nothing can be written to file/runs (Not a directory); name another folder" in capsys.readouterr().err
+    (tmp_path / "data" / "checkpoints").rmdir()
+    (tmp_path / "data" / "checkpoints").write_text("")
+    assert main(["train", "toy"]) == 2
+    assert "checkpoints (File exists); let GENCOURSE_DATA name a copy of data/" in capsys.readouterr().err
+
+
+def test_a_lock_of_another_user_is_told(toy, monkeypatch, capsys):
+    original = os.open
+
+    def refuse(path, *how, **more):
+        if str(path).endswith(".lock"):
+            raise PermissionError(errno.EACCES, "Permission denied", str(path))
+        return original(path, *how, **more)
+
+    monkeypatch.setattr(os, "open", refuse)
+    assert main(["train", "toy"]) == 2
+    assert "toy.run.lock belongs to another user; name a folder of your own" in capsys.readouterr().err
+
+
+def test_whoever_may_write_to_the_folder_shares_its_lock(toy, tmp_path):
+    checkpoints.train("toy", effort=0.05, folder="shared")
+    for lock in (tmp_path / "shared").glob("*.lock"):
+        assert lock.stat().st_mode & 0o666 == 0o666
+
+
+def test_precision_is_an_option_that_the_card_keeps(toy, capsys):
+    toy["fit"]["steps"] = 4
+    assert main(["train", "toy", "--effort", "0.9", "--precision", "bfloat16"]) == 0
+    card = json.loads(Path("build/runs/toy-effort0.9.json").read_text())
+    assert card["precision"] == "bfloat16"
+    assert card["command"] == "gencourse train toy --effort 0.9 --precision bfloat16"
+    for name, precision in (("toy", "float16"), ("gan", "float32")):
+        with pytest.raises(ValueError, match=f"precision is '{precision}'; expected one of auto, float32"):
+            checkpoints.train(name, precision=precision)
 
 
 def test_a_kill_between_weights_and_card_is_seen_and_repaired_by_the_same_command(toy, monkeypatch):

@@ -206,6 +206,12 @@ def test_a_packed_study_is_reported_where_there_is_no_other(a_study, capsys):
     assert main(["study", "report", "toy"]) == 0
     told = capsys.readouterr().out
     assert "made by: gencourse study toy --seeds 2 --set scale=2 --pack" in told and "2 runs" in told
+    assert "--to FILE" in told and sorted(os.listdir()) == ["data", "here"], "nothing is made where the reader stands"
+    assert main(["study", "report", "toy", "--to", "seen.png"]) == 0
+    assert (a_study / "seen.png").read_bytes().startswith(b"\x89PNG")
+    assert main(["study", "report", "toy", "--to", "seen.png/again.png"]) == 2
+    told = capsys.readouterr()
+    assert "2 runs" in told.out and "cannot be written to seen.png/again.png" in told.err and "--to FILE" in told.err
     assert main(["study", "report", "toy", "--folder", "elsewhere"]) == 2
     assert "no result in elsewhere" in capsys.readouterr().err
 

@@ -8,15 +8,19 @@ import os
 import signal
 import subprocess
 import sys
+import tempfile
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+import numpy as np
 import psutil
 import pytest
 import torch
 
 from gencourse import study
 from gencourse._files import DataError
+from gencourse.cli import main
 from gencourse.failures.gmm import gmm_singular
 from gencourse.study import Run, StudyError
 
@@ -39,6 +43,10 @@ def toy(seed: int, *, scale: float = 1.0, marks: str = "", mode: str = "fine", s
         raise ArithmeticError(f"seed {seed} diverged")
     if mode == "exit":
         sys.exit("no more")
+    if mode == "draws":  # as the weights of a model are drawn
+        torch.manual_seed(seed)
+        time.sleep(0.01)
+        return {"value": torch.rand(()).item()}
     threads = [torch.get_num_threads(), os.environ.get("OPENBLAS_NUM_THREADS")]
     odd = {"nan": {"value": math.nan}, "tensor": {"value": torch.zeros(2)}, "no dict": 7, "keys": {1: 2}}
     return odd.get(mode) or {"value": scale * seed, "even": seed % 2 == 0, "threads": threads}
@@ -165,8 +173,9 @@ class Cluster:
         log = (self.folder / "cluster.log").open("a")
         return subprocess.Popen(command, cwd=self.folder, env=self.environment, stdout=log, stderr=log)
 
-    def start_workers(self, n):
-        self.workers += [self.start("worker", self.address, "--nthreads", "1", "--no-nanny") for _ in range(n)]
+    def start_workers(self, n, threads=1):
+        how = "--nthreads", str(threads), "--no-nanny"
+        self.workers += [self.start("worker", self.address, *how) for _ in range(n)]
 
     def stop(self):
         for process in (*self.workers, self.scheduler):
@@ -199,6 +208,21 @@ def test_one_of_two_workers_is_killed_and_every_seed_is_there_once(cluster, mark
         process.kill()
     with pytest.raises(StudyError, match=r"without a worker for 1 s; start .* 17 of 18 runs are kept"):
         study.run("toy", 18, settings, scheduler=cluster.address, patience=1)
+
+
+def test_runs_in_threads_of_one_process_are_what_each_is_alone():
+    runs = [Run(seed, {"mode": "draws"}) for seed in range(16)]
+    alone = [study._outcome(toy, run).result for run in runs]
+    with ThreadPoolExecutor(8) as pool:
+        assert list(pool.map(lambda run: study._outcome(toy, run).result, runs)) == alone
+
+
+def test_a_worker_of_several_threads_gives_what_a_process_gives(cluster, capsys):
+    cluster.start_workers(1, threads=4)
+    runs = study.run("toy", 12, {"mode": "draws"}, scheduler=cluster.address)
+    alone = [study._outcome(toy, Run(seed, {"mode": "draws"})) for seed in range(12)]
+    assert [run.result for run in runs] == [run.result for run in alone]
+    assert f"dask worker {cluster.address} --nthreads 1" in capsys.readouterr().out
 
 
 def test_a_result_that_is_lost_with_its_worker_is_made_again(cluster, marks, monkeypatch):
@@ -355,7 +379,7 @@ def test_a_folder_that_cannot_be_written_is_refused_before_any_work(at_once, tmp
     def refuse(**_):
         raise PermissionError(errno.EACCES, "Permission denied")
 
-    monkeypatch.setattr(study.tempfile, "TemporaryFile", refuse)
+    monkeypatch.setattr(tempfile, "TemporaryFile", refuse)
     with pytest.raises(ValueError, match="Permission denied"):
         study.run("toy", 1)
     assert at_once == [] and (tmp_path / "file").read_text() == "mine"
@@ -404,6 +428,29 @@ def test_bad_arguments_are_refused_before_any_work(at_once, words, given):
     with pytest.raises(ValueError, match=words):
         study.run("toy", **given)
     assert at_once == [] and not Path("build").exists()
+
+
+def test_numbers_of_numpy_are_numbers(at_once):
+    runs = study.run("toy", np.int64(2), {"scale": np.linspace(1, 2, 2), "seconds": 0}, workers=np.int64(1))
+    assert [run.settings["scale"] for run in runs] == [1, 1, 2, 2] and seeds_of(files()) == [0, 0, 1, 1]
+    assert [run.seed for run in study.run("toy", np.arange(3), {"scale": 1.0})] == [0, 1, 2]
+
+
+def test_a_text_that_no_study_knows_is_refused_before_any_work(at_once):
+    for name, dial in (("mode-collapse", "method"), ("mode-collapse", "points"), ("balance", "loss"),
+                       ("signals", "family"), ("blind-spot", "start"), ("posterior-collapse", "images")):  # fmt: skip
+        with pytest.raises(ValueError, match=f"{dial} is 'recipee'; expected one of .*{study.dials(name)[dial]}"):
+            study.run(name, 1, {dial: [study.dials(name)[dial], "recipee"]})
+    texts = {dial for name in study.STUDIES for dial, value in study.dials(name).items() if isinstance(value, str)}
+    assert texts - {"marks", "mode"} == set(study.CHOICES)
+
+
+def test_what_cannot_be_packed_is_told_before_any_work(monkeypatch, capsys, tmp_path, at_once):
+    (tmp_path / "data" / "studies").write_text("a file")
+    with pytest.raises(ValueError, match=r"packed into .*studies, which cannot be written \(.+\); let GENCOURSE_DATA"):
+        study.pack("toy", 1)
+    assert main(["study", "toy", "--seeds", "1", "--pack"]) == 2 and at_once == []
+    assert "GENCOURSE_DATA" in capsys.readouterr().err
 
 
 def test_an_unknown_study_is_told_which_there_are():

@@ -6,6 +6,7 @@ import os
 import signal
 import subprocess
 import sys
+import tempfile
 import threading
 import time
 from pathlib import Path
@@ -895,10 +896,36 @@ def test_a_place_that_cannot_be_written_is_refused_before_the_first_step(tmp_pat
     def refuse(**_):
         raise PermissionError("permission denied")
 
-    monkeypatch.setattr(train.tempfile, "TemporaryFile", refuse)
+    monkeypatch.setattr(tempfile, "TemporaryFile", refuse)
     with pytest.raises(ValueError, match="run cannot be written .permission denied.; give"):
         fit(model, X, checkpoint=tmp_path / "run", **SETTINGS)
     assert model.calls == 0
+
+
+def test_a_full_disk_costs_no_training(tmp_path, monkeypatch, capsys):
+    expected, whole = uninterrupted()
+    original, tries = train.write_state, []
+
+    def full(*state):
+        tries.append(state)
+        if len(tries) in failing:
+            raise OSError("No space left on device")
+        original(*state)
+
+    monkeypatch.setattr(train, "write_state", full)
+    settings = dict(SETTINGS_MEASURED, checkpoint=tmp_path / "run", checkpoint_every=4)
+    failing, model = (2, 3), Line()
+    assert fit(model, X, **settings).loss == whole.loss and same_weights(model, expected)
+    told = capsys.readouterr().out
+    assert told.count("is not kept: No space left on device. The training goes on") == 1
+    assert read_state(tmp_path / "run")["step"] == 30
+    (tmp_path / "run").unlink()
+    tries.clear()
+    failing = range(100)
+    part = fit(Line(ctrl_c_at(9)), X, **settings)
+    assert "resume=history" in capsys.readouterr().out and not (tmp_path / "run").exists()
+    model = Line()
+    assert fit(model, X, resume=part, **SETTINGS_MEASURED).loss == whole.loss and same_weights(model, expected)
 
 
 # -- whatever the caller has switched ----------------------------------------------------------------------------------
