@@ -147,7 +147,7 @@ def _execute(options):
     show_progress = os.environ.get("GENCOURSE_PROGRESS") != "0"
     if options.record:
         if options.to is not None or any(path.resolve().parent != run.NOTEBOOKS for path in notebooks):
-            raise ValueError("--record is for the notebooks of the course, in place: leave --to out")
+            raise WrongValue("--record is for the notebooks of the course, in place: leave --to out")
         doctor.check_recordable([path.stem for path in notebooks])
         rates = doctor.benchmark().rates
     runs = run.execute(notebooks, options.to, parameters, show_progress)

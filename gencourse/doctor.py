@@ -32,6 +32,7 @@ from packaging.requirements import Requirement
 from torch.nn import functional as F
 
 from gencourse import data
+from gencourse._errors import WrongValue
 from gencourse._files import write_whole
 from gencourse.execute import NOTEBOOKS, Load
 from gencourse.train import native_bfloat16
@@ -234,7 +235,7 @@ def check_recordable(names, seconds=2.0):
     stored = {key: _timings()["machine"].get(key) for key in this_machine()}
     missing = sorted({path.stem for path in NOTEBOOKS.glob("*.ipynb")} - set(names))
     if stored != this_machine() and missing:
-        raise ValueError(
+        raise WrongValue(
             f"the record is of {_words(stored)}, and this is {_words(this_machine())}: record all notebooks together, "
             f"also {', '.join(missing)}"
         )
@@ -250,7 +251,7 @@ def record(runs, rates):
     """
     failed = [run.notebook.stem for run in runs if run.error]
     if failed:
-        raise ValueError(f"nothing is recorded, since {', '.join(failed)} failed")
+        raise WrongValue(f"nothing is recorded, since {', '.join(failed)} failed")
     _check_idle({f"during {run.notebook.stem}": run.others for run in runs})
     stored, here = _timings(), this_machine()
     same = all(stored["machine"].get(key) == value for key, value in here.items())
@@ -272,7 +273,7 @@ def record(runs, rates):
 def _check_idle(others):
     busy = [f"{cores:.1f} {when}" for when, cores in others.items() if cores > IDLE]
     if busy:
-        raise ValueError(
+        raise WrongValue(
             f"nothing is recorded: a record is of an idle machine, and other programs used {', '.join(busy)} of "
             f"{_cores()} cores"
         )

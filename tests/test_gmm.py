@@ -478,7 +478,7 @@ def test_history_is_of_every_step():
     values = [other.em_step(x) for _ in range(7)] + [other.log_prob(x).mean().item()]
     assert history.log_likelihood == pytest.approx(values, abs=1e-12) and len(values) == 8
     assert history.starts == [history.log_likelihood[-1]] and history.best_start == 0
-    assert not history.converged and not history.interrupted and history.notes == []
+    assert not history.converged and not history.interrupted and not history.stopped and history.notes == []
     assert all(map(torch.equal, parameters(model).values(), parameters(other).values()))
 
 
@@ -574,7 +574,7 @@ def test_interruptions_in_every_part(part, monkeypatch):
     expected = started(x, 3, "full", seed=1)
     for _ in range(2):
         expected.em_step(x)
-    assert history.interrupted and not history.converged
+    assert history.interrupted and not history.converged and "EM was stopped after" in history.stopped
     wanted = begin if part == "_start" else parameters(expected)
     assert all(map(torch.equal, parameters(model).values(), wanted.values()))
     assert len(history.log_likelihood) == {"_start": 0, "_e_step": 2, "_m_step": 3, "_mend": 3}[part]

@@ -44,6 +44,12 @@ class EMHistory:
     best_start: int = 0
     interrupted: bool = False
 
+    @property
+    def stopped(self) -> str | None:
+        """Where Ctrl-C stopped it, in words, as a claim after it tells them; None if it did not."""
+        steps = max(0, len(self.log_likelihood) - 1)
+        return f"EM was stopped after {steps} step{'s' * (steps != 1)}" if self.interrupted else None
+
 
 class GMM(nn.Module):
     """A mixture of K = `n_components` Gaussians over vectors of D = `n_features` real numbers.
