@@ -133,7 +133,7 @@ def train(
     except Timeout:
         raise WrongValue(f"{run} is in use: another process is training {name}; wait for it, or stop it") from None
     except PermissionError as error:
-        if str(error.filename) != str(lock):
+        if Path(error.filename or "").name != lock.name:
             raise
         raise WrongValue(f"{lock} belongs to another user; name a folder of your own") from None
 

@@ -40,6 +40,7 @@ from ._errors import UnknownName, UserError, WrongValue
 from ._files import DataError, data_root, writable, write_whole
 from .failures import autoregression, gan, gmm, vae
 from .models.gan import LOSSES
+from .models.gmm import COVARIANCES
 from .progress import progress
 
 ONE_THREAD = {name: "1" for name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")}
@@ -120,7 +121,7 @@ def run(
     function, wanted = _function(name), _grid(name, seeds, settings)
     if scheduler is not None and workers is not None:
         raise WrongValue("workers counts processes on this machine; a cluster has its own: leave workers out")
-    if workers is not None and (isinstance(workers, bool) or not isinstance(workers, int) or workers < 1):
+    if workers is not None and (isinstance(workers, bool) or not isinstance(workers, numbers.Integral) or workers < 1):
         raise WrongValue(f"workers is {workers!r}; expected a whole number, at least 1")
     folder = _writable(_folder(name, folder))
 
@@ -577,7 +578,7 @@ def load(name: str) -> Packed:
 
 CHOICES = {  # what a dial that is a text can say: a slip is found before any work
     "method": tuple(gan.METHODS), "points": ("ring", "grid"), "loss": LOSSES, "family": ("GAN", "VAE", "PixelCNN"),
-    "start": ("noise", "samples", "digits"), "images": ("textures", "digits"),
+    "start": ("noise", "samples", "digits"), "images": ("textures", "digits"), "covariance": COVARIANCES,
 }  # fmt: skip
 STUDIES: dict[str, Callable[..., dict]] = {
     "wrong-prefix": autoregression.wrong_prefix,

@@ -438,7 +438,8 @@ def test_numbers_of_numpy_are_numbers(at_once):
 
 def test_a_text_that_no_study_knows_is_refused_before_any_work(at_once):
     for name, dial in (("mode-collapse", "method"), ("mode-collapse", "points"), ("balance", "loss"),
-                       ("signals", "family"), ("blind-spot", "start"), ("posterior-collapse", "images")):  # fmt: skip
+                       ("signals", "family"), ("blind-spot", "start"), ("posterior-collapse", "images"),
+                       ("gmm-singular", "covariance")):  # fmt: skip
         with pytest.raises(ValueError, match=f"{dial} is 'recipee'; expected one of .*{study.dials(name)[dial]}"):
             study.run(name, 1, {dial: [study.dials(name)[dial], "recipee"]})
     texts = {dial for name in study.STUDIES for dial, value in study.dials(name).items() if isinstance(value, str)}
@@ -448,7 +449,7 @@ def test_a_text_that_no_study_knows_is_refused_before_any_work(at_once):
 def test_what_cannot_be_packed_is_told_before_any_work(monkeypatch, capsys, tmp_path, at_once):
     (tmp_path / "data" / "studies").write_text("a file")
     with pytest.raises(ValueError, match=r"packed into .*studies, which cannot be written \(.+\); let GENCOURSE_DATA"):
-        study.pack("toy", 1)
+        study.pack_folder()
     assert main(["study", "toy", "--seeds", "1", "--pack"]) == 2 and at_once == []
     assert "GENCOURSE_DATA" in capsys.readouterr().err
 

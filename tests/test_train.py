@@ -876,7 +876,7 @@ def test_wrong_checkpoints_are_refused(tmp_path):
         fit(wide, X, checkpoint=run, **SETTINGS)
     assert run.read_bytes() == content
     save(Line(), tmp_path / "weights")
-    with pytest.raises(ValueError, match=r"weights is no state of a run .*another name as checkpoint="):
+    with pytest.raises(ValueError, match=r"weights is no state of a run .*delete it, or name another checkpoint="):
         fit(Line(), X, checkpoint=tmp_path / "weights", **SETTINGS)
     save_file({"a": torch.zeros(1)}, tmp_path / "bare")
     with pytest.raises(ValueError, match="bare is no state of a run"):
