@@ -16,7 +16,7 @@ from filelock import FileLock, Timeout
 from . import __version__, data
 from ._errors import UnknownName, WrongValue
 from ._files import FILES, writable, write_whole
-from ._output import command, plural
+from ._output import command, plural, say
 from .models import GAN
 from .models.base import usual_settings
 from .models.vae import WarmUp
@@ -175,7 +175,7 @@ def _train(name, recipe, effort, minutes, device, run, target) -> Path | None:
     weights = packed(model)
     sha256, card_file = hashlib.sha256(weights).hexdigest(), target.with_suffix(".json")
     if target.is_file() and card_file.is_file() and sha256 in card_file.read_text(encoding="utf-8"):
-        print(f"{name} was finished before: {target}; --no-resume starts anew")
+        say(f"{name} was finished before: {target}; --no-resume starts anew")
         return target
     step, _ = best(history.measured, task.keep)
     precision = recipe["fit"].get("precision")
@@ -195,7 +195,7 @@ def _train(name, recipe, effort, minutes, device, run, target) -> Path | None:
     with write_whole(target) as part:
         part.write_bytes(weights)
     write_card(target, card)  # last: weights without it are an error that is seen, and the same command repairs
-    print(f"{target}: " + ", ".join(f"{key} {card[key]:.4f}" for key in card if key.startswith("test"))
+    say(f"{target}: " + ", ".join(f"{key} {card[key]:.4f}" for key in card if key.startswith("test"))
           + f" {task.unit}, best at step {step} of {card['steps']}, {plural(card['minutes'], 'minute')}")  # fmt: skip
     return target
 

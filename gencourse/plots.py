@@ -23,6 +23,8 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Ellipse, Patch
 from PIL import Image, features
 
+from gencourse._output import say
+
 BLUE, VERMILLION, GREEN, ORANGE, PURPLE, SKY, BLACK = COLOURS = (
     "#0072B2", "#D55E00", "#009E73", "#E69F00", "#AA4499", "#56B4E9", "#000000",
 )  # fmt: skip
@@ -79,7 +81,7 @@ def display(bundle: Mapping[str, object], **options) -> None:
     if InteractiveShell.initialized():
         IPython.display.display(bundle, raw=True, **options)
     else:
-        print(bundle["text/plain"])
+        say(bundle["text/plain"])
 
 
 def image_html(content: bytes, alt: str, width: int | None = None, more: str = "") -> str:

@@ -133,7 +133,8 @@ def run(
     missing = [run for file, run in wanted.items() if file not in finished]
     before = len(finished)
     if before:
-        print(f"{name}: {before} of {_output.plural(len(wanted), 'run is', 'runs are')} there already, in {folder}")
+        there = f"{before} of {_output.plural(len(wanted), 'run is', 'runs are')} there already"
+        _output.say(f"{name}: {there}, in {folder}")
     if missing:
         if scheduler is not None:
             source = _on_a_cluster(function, missing, scheduler, patience)
@@ -224,7 +225,7 @@ def _on_a_cluster(function: Callable, runs: list[Run], scheduler: str, patience:
                 threads = {} if batch and told else client.nthreads()
                 if not told and max(threads.values(), default=1) > 1:
                     told = True
-                    print("Some workers have several threads, of which one works at a time; faster, with as many "
+                    _output.say("Some workers have several threads, of which one works at a time; faster, with as many "
                           f"workers as cores: dask worker {scheduler} --nthreads 1 --nworkers -1")
                 if batch or threads:
                     last_seen = time.monotonic()
@@ -389,7 +390,7 @@ def _kept(path: Path, name: str) -> Run | None:
     except (ValueError, OSError) as error:
         aside = next(p for i in itertools.count(1) if not (p := path.with_name(f"{path.name}.damaged{i}")).exists())
         path.rename(aside)
-        print(f"{error}; it is kept as {aside.name}, and run again")
+        _output.say(f"{error}; it is kept as {aside.name}, and run again")
         return None
 
 
@@ -407,7 +408,7 @@ def results(name: str, folder: str | Path | None = None) -> list[Run]:
         try:
             runs.append(_read(path, name))
         except (ValueError, OSError) as error:
-            print(f"{error}; it is left out; `{_output.command(f'study {name}')}` runs it again")
+            _output.say(f"{error}; it is left out; `{_output.command(f'study {name}')}` runs it again")
     if not runs:
         run = _output.command(f"study {name}")
         raise FileNotFoundError(f"there is no result in {_folder(name, folder)}; run: {run}")

@@ -26,6 +26,7 @@ from torch import Tensor, nn
 
 from ._errors import WrongValue
 from ._files import writable
+from ._output import say
 from .models.base import positive_integer
 from .optim import Muon, hidden_matrices
 from .progress import progress
@@ -594,7 +595,7 @@ class _Run:
         if not history.interrupted:
             return
         history.stopped = f"{self.name} was stopped after step {self.step} of {self.steps}"
-        print(self.farewell("" if by_hand else f", since its {minutes:g} minutes are over"))
+        say(self.farewell("" if by_hand else f", since its {minutes:g} minutes are over"))
         if by_hand:
             _Interrupts.last = time.monotonic()
             if not self.resumed and _Interrupts.last - last < AGAIN_SECONDS:
@@ -607,7 +608,7 @@ class _Run:
             self.unwritten = False
         except OSError as error:
             if not self.unwritten:
-                print(f"{self.name}: the state after step {self.step} is not kept: {error}. The training goes on, and "
+                say(f"{self.name}: the state after step {self.step} is not kept: {error}. The training goes on, and "
                       "tries it again later.")  # fmt: skip
             self.unwritten = True
 
@@ -825,10 +826,10 @@ def _resolved(precision: str, state: dict | None, device: torch.device, name: st
     if begun == here:
         return here
     if begun == "bfloat16" and device.type != "cpu":  # which computes in it, though slowly
-        print(f"{name}: begun in bfloat16, which is not computed here; goes on in float32")
+        say(f"{name}: begun in bfloat16, which is not computed here; goes on in float32")
         return "float32"
     slowly = ', which is slow on this processor; precision="float32" goes on in that' if begun == "bfloat16" else ""
-    print(f"{name}: goes on in {begun}, in which it was begun{slowly}")
+    say(f"{name}: goes on in {begun}, in which it was begun{slowly}")
     return begun
 
 

@@ -711,6 +711,25 @@ def printing(kernel_size, kind):
         print("again and again")
 
 
+def test_what_the_reference_imports_is_not_the_readers_time():
+    made = []
+
+    def slow(x: float) -> float:
+        """Twice x."""
+        if not made:
+            time.sleep(0.5)                                                 # as torch's first optimizer does
+        made.append(x)
+        return 2 * x
+
+    def mine(x):
+        if not made:
+            time.sleep(0.5)
+        return x + x
+
+    made_by = core.exercise(minutes=1, difficulty="easy", hints=("Add.",), cases=[core.Case(1.0)])
+    assert made_by(slow).grade(mine, 0.3).passed
+
+
 def endless_once_in_a_while(kernel_size, kind):
     while kernel_size == 7:
         pass

@@ -25,7 +25,7 @@ TOP = {
     "README.md", "CONTRIBUTING.md", "CITATION.cff", "LICENSE", "LICENSE-TEXT",
     "Makefile", "environment.yml", "pyproject.toml", "constraints.txt",
     ".gitignore", ".gitattributes", ".ci",
-    "notebooks", "gencourse", "data", "tests", "benchmarks", "docs",
+    "notebooks", "gencourse", "data", "tests", "benchmarks", "docs", "findings",
 }
 
 
