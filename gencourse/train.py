@@ -193,7 +193,7 @@ def fit(
     def prepare_step(step: int) -> dict[str, float]:
         """The gradient of the loss on the next batch; the weights stay."""
         index = _batch(step, len(x), batch_size, run.seed)
-        batch = x[index] if prepare is None else prepare(x[index], generator)
+        batch = _prepared(x[index], prepare, generator)
         batch = batch.to(device)
         given = () if condition is None else (condition[index].to(device),)
         model.zero_grad(set_to_none=True)
@@ -310,7 +310,7 @@ def fit_gan(
     def data(update: int) -> tuple[Tensor, tuple]:
         """The next batch, and its classes if there are any."""
         index = _batch(update, len(x), batch_size, run.seed)
-        batch = x[index] if prepare is None else prepare(x[index], generator)
+        batch = _prepared(x[index], prepare, generator)
         batch = batch.to(device)
         return batch, () if condition is None else (condition[index].to(device),)
 
@@ -789,7 +789,7 @@ def _lr(value) -> float:
 def _decay(value) -> float:
     value = _number("average", value)
     if not 0 <= value < 1:
-        raise ValueError(f"average is {value}; expected a decay in [0, 1), such as 0.999")
+        raise ValueError(f"average is {value:g}; expected a decay in [0, 1), such as 0.999")
     return value
 
 
@@ -931,6 +931,14 @@ def _here(device: torch.device) -> contextlib.AbstractContextManager:
     """New tensors are made on the device of the model, if the default is another kind of device."""
     same = torch.get_default_device().type == device.type
     return contextlib.nullcontext() if same else torch.device(device)
+
+
+def _prepared(batch: Tensor, prepare: Callable | None, generator: torch.Generator) -> Tensor:
+    """What `prepare` makes of a batch, where the data lie."""
+    if prepare is None:
+        return batch
+    with _here(batch.device):
+        return prepare(batch, generator)
 
 
 @contextlib.contextmanager
