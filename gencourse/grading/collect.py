@@ -17,6 +17,7 @@ class Collector(FileNameCollectorPlugin):
     """Whose a file is, by the name that Moodle or Canvas gave it: the student is called NAME_NUMBER, as there."""
 
     def collect(self, submitted_file):
+        """{student_id, file_id, …} of a file by its name; None for one that is not handed in."""
         path = Path(submitted_file)
         if path.name.startswith("._") or ".ipynb_checkpoints" in path.parts:  # what a Mac and Jupyter add
             return None
@@ -30,6 +31,7 @@ class Reader(NotebookExporter):
     """Reads submissions; raises NotANotebook, with the reason, for a file that is none."""
 
     def from_file(self, file_stream, resources=None, **options):
+        """The submission in a file, exported. Raises NotANotebook."""
         path = Path(file_stream.name)
         try:
             notebook = read(path)
