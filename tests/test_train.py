@@ -1105,7 +1105,7 @@ def test_a_training_within_a_measurement_gives_the_random_numbers_back():
         (ValueError, "lr is 0; expected a positive", dict(lr=0)),
         (ValueError, "lr is nan; expected a positive", dict(lr=math.nan)),
         (TypeError, "lr is '1e-3'; expected a number", dict(lr="1e-3")),
-        (ValueError, "average is 1.0; expected a decay in", dict(average=1.0)),
+        (ValueError, r"average is 1; expected a decay in \[0, 1\)", dict(average=1.0)),
         (TypeError, "average is None; expected a number", dict(average=None)),
         (ValueError, "clip is 0; expected a positive", dict(clip=0)),
         (ValueError, "measure_every is -1; expected at least 0", dict(measure_every=-1)),

@@ -53,8 +53,13 @@ CONFIG = """\
 # Made by `gencourse export nbgrader`; every nbgrader command is run from this folder.
 # docs/pages/instructors.md of the course says what these limits are good for, and what they do not cover.
 
+import os
+import sys
 import warnings
+from pathlib import Path
 
+# nbgrader starts alembic by its name: found beside this Python, whether or not its environment is activated
+os.environ["PATH"] = os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", "")])
 warnings.filterwarnings("ignore", "Object of type <Submitted")  # three of nbgrader's own for each student
 
 c = get_config()
