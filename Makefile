@@ -59,7 +59,7 @@ release: book slides
 
 # the tests in two processes of one thread, the notebooks one after the other with all threads, as they are read
 test: $(READY)
-	OMP_NUM_THREADS=1 $(PY) -m pytest -n 2 --dist loadscope $(TEST_FLAGS) tests
+	OMP_NUM_THREADS=1 $(PY) -m pytest -n 2 --dist loadscope --no-loadscope-reorder $(TEST_FLAGS) tests
 	$(PY) -m pytest -p tests.conftest --nbval-lax --nbval-current-env --nbval-cell-timeout=300 $(TEST_FLAGS) notebooks
 	@echo; cat .pytest_cache/d/not-tested/summary.txt 2>/dev/null || true
 

@@ -20,6 +20,10 @@ from gencourse.execute import UNSET, kernel_environment
 from gencourse.train import _Interrupts
 
 OFFLINE = str(Path(__file__).parent / "offline")
+LONG = (  # begun first, so that none of them is left over for one process at the end
+    "test_notebooks.py", "test_grading_submissions.py", "test_study.py", "test_exercises.py", "test_book.py",
+    "test_grading_class.py", "test_checkpoints.py", "test_slides.py",
+)  # fmt: skip
 IPYTHON = tempfile.TemporaryDirectory(prefix="ipython-", ignore_cleanup_errors=True)  # of nbval's kernels
 
 # every kernel and every child that a test starts, nbval's too, and this process itself
@@ -46,6 +50,8 @@ def is_cell(item):
 
 
 def pytest_collection_modifyitems(items):
+    places = {name: place for place, name in enumerate(LONG)}
+    items.sort(key=lambda item: places.get(item.path.name, len(LONG)))
     cells = [item for item in items if is_cell(item)]
     for item in cells:
         item.output_timeout = 60  # nbval's own 5 s are short on a busy machine

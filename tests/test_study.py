@@ -21,6 +21,7 @@ import torch
 from gencourse import study
 from gencourse._files import DataError
 from gencourse.cli import main
+from gencourse.failures import gan, vae
 from gencourse.failures.gmm import gmm_singular
 from gencourse.study import Run, StudyError
 
@@ -543,12 +544,23 @@ def test_a_shipped_study_that_is_missing_or_damaged(at_once):
 # -------------------------------------------------------------------------------------------------- studies
 
 
-SHORT = {"mode-collapse": {"effort": 0.01}, "signals": {"family": "VAE"}}  # else a minute a run
+SHORT = {"signals": {"family": "VAE"}, "wrong-prefix": {"rows": 26}}  # else up to a minute a run
+
+
+def briefly(fit):
+    """`fit`, in 30 steps at most, unless something is measured on the way."""
+
+    def brief(*arguments, steps, **others):
+        return fit(*arguments, steps=steps if "measure" in others else min(steps, 30), **others)
+
+    return brief
 
 
 @pytest.mark.parametrize("name", study.STUDIES)
 def test_a_study_is_a_plain_function_of_a_seed_and_of_dials_with_defaults(name, monkeypatch):
     monkeypatch.delenv("GENCOURSE_DATA")
+    monkeypatch.setattr(gan, "fit_gan", briefly(gan.fit_gan))
+    monkeypatch.setattr(vae, "fit", briefly(vae.fit))
     function = study.STUDIES[name]
     seed, *dials = inspect.signature(function).parameters.values()
     assert seed.name == "seed" and all(dial.kind is dial.KEYWORD_ONLY for dial in dials)
