@@ -117,11 +117,14 @@ def patch_frequencies(x: Tensor, size: int) -> Tensor:
         raise ValueError(f"x has shape {tuple(x.shape)}; expected (N, 1, H, W), all zeros and ones")
     if size not in (1, 2, 3, 4) or size > min(x.shape[2:]) or not len(x):
         raise ValueError(f"size is {size!r} for {tuple(x.shape)}; expected 1, 2, 3 or 4, and as large images")
-    number, height, width = 0, x.shape[2] - size + 1, x.shape[3] - size + 1
-    for i in range(size):
-        for j in range(size):
-            number = number * 2 + x[:, 0, i : i + height, j : j + width].long()
-    counts = torch.bincount(number.flatten(), minlength=2 ** (size * size))
+    height, width = x.shape[2] - size + 1, x.shape[3] - size + 1
+    counts = torch.zeros(2 ** (size * size), dtype=torch.long, device=x.device)
+    for some in x.split(500):  # more at once would be slower: they leave the cache
+        number = 0
+        for i in range(size):
+            for j in range(size):
+                number = number * 2 + some[:, 0, i : i + height, j : j + width].long()
+        counts += torch.bincount(number.flatten(), minlength=len(counts))
     return counts.double() / counts.sum()
 
 

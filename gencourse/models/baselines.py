@@ -40,12 +40,12 @@ class ContextTable(Autoregressive):
     def count(self, x: Tensor) -> "ContextTable":
         """Count the levels of (N, 1, H, W) images in each context: the maximum of the likelihood, in closed form."""
         self.check_levels(x)
-        context, size = self._context(x), x[0].numel()
-        cell = context * self.levels + x.flatten(1).long()  # (N, D)
-        counts = working(self)
+        counts, size = working(self), math.prod(self.event_shape)
         n_cells = counts.shape[1] * self.levels
-        cell = cell + n_cells * torch.arange(size, device=x.device)
-        counts += torch.bincount(cell.flatten(), minlength=size * n_cells).view_as(counts)
+        first = n_cells * torch.arange(size, device=x.device)  # cell of each place
+        for some in x.split(500):  # more at once would be slower: they leave the cache
+            cell = first + self._context(some) * self.levels + some.flatten(1).long()  # (N, D)
+            counts += torch.bincount(cell.flatten(), minlength=size * n_cells).view_as(counts)
         return self
 
     def logits(self, x: Tensor, condition: Tensor | None = None) -> Tensor:
