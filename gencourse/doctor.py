@@ -134,8 +134,8 @@ class Benchmark:
 def benchmark(seconds=5.0):
     """Takes steps of three kinds, each for a third of the `seconds`; returns a `Benchmark`.
 
-    Convolutions: training steps of four 3×3 convolutions on 64 images of 28×28, in bfloat16 and channels_last where the
-    processor has native bfloat16, as `fit` does. Small networks: training steps of three layers on 128 points, where
+    Convolutions: training steps of four 3×3 convolutions on 64 images of 28×28, in channels_last, and in bfloat16 where
+    the processor has it natively, as `fit` does. Small networks: training steps of three layers on 128 points, where
     Python takes as long as arithmetic. Linear algebra: a step of EM, five Gaussians in 50 dimensions, in float64.
     Whatever the defaults of torch are, and whether gradients are on. Raises ValueError unless `seconds` is positive.
     """
@@ -173,7 +173,7 @@ def _steps():
 
     bfloat16 = native_bfloat16()
     images = normal(64, 32, 28, 28)  # (B, C, H, W)
-    images = images.contiguous(memory_format=torch.channels_last if bfloat16 else torch.contiguous_format)
+    images = images.contiguous(memory_format=torch.channels_last)
     filters = [normal(32, 32, 3, 3).mul_(0.05).requires_grad_() for _ in range(4)]
     points = normal(128, 2)  # (B, D)
     layers = [normal(*shape).mul_(0.1).requires_grad_() for shape in ((2, 64), (64, 64), (64, 1))]

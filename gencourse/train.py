@@ -135,9 +135,9 @@ def fit(
             where x lies; what it gives is moved to the device of the model.
         average: decay of an exponential moving average of the weights; if not 0, it is what the model ends with.
         clip: largest norm of the gradient.
-        precision: "auto" takes bfloat16 with channels-last memory where the processor computes in it natively, else
-            float32. A run that was begun elsewhere goes on in its own precision, which may be slow here; "float32" has
-            one that was begun with "auto" go on in float32.
+        precision: "auto" takes bfloat16 where the processor computes in it natively, else float32; either with
+            channels-last memory, which is faster for convolutions. A run that was begun elsewhere goes on in its own
+            precision, which may be slow here; "float32" has one that was begun with "auto" go on in float32.
         generator: source of all randomness here, on the device of x; by default a new one with seed 0. What
             `model.loss`, `prepare` or `measure` draw without it comes from torch's global random state, which at every
             step and measurement starts from a seed made of the run's own and the number of the step. Whatever that
@@ -215,7 +215,7 @@ def fit(
             optimizer.step()
         _average(averaged, own, average, step + 1)
 
-    model.to(memory_format=torch.channels_last if bfloat16 else torch.contiguous_format)
+    model.to(memory_format=torch.channels_last)
     try:
         run.go(prepare_step, take_step, minutes, early.asked)
     finally:
