@@ -139,6 +139,7 @@ def run(notebook, folder, parameters=None, environment=None, progress_bar=False,
                 kernel_name=KERNELSPEC["name"],
                 language="python",
                 progress_bar=progress_bar,
+                coalesce_streams=True,  # else where one piece of output ends and the next begins is chance
                 cwd=str(folder),
                 kernel_manager_class=_kernel_class(
                     kernel_environment(ipython, {**QUIET, **(environment or {})}), watch

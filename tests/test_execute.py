@@ -33,6 +33,14 @@ def test_in_place_keeps_outputs_and_only_the_metadata_that_is_wanted(tmp_path):
     assert os.listdir(path.parent) == ["toy.ipynb"]
 
 
+def test_what_is_printed_in_pieces_is_stored_whole(tmp_path):
+    slow = "import time\nfor i in range(3):\n    print(i, flush=True)\n    time.sleep(0.3)"
+    path = toy(tmp_path / "toy.ipynb", slow)
+    execute([path], show_progress=False)
+    (output,) = nbformat.read(path, as_version=4).cells[-1].outputs
+    assert output.text == "0\n1\n2\n"
+
+
 def test_running_twice_gives_the_same_file(tmp_path):
     path = toy(tmp_path / "toy.ipynb", "import ipywidgets\nipywidgets.IntSlider(3)", SUM)
     execute([path], show_progress=False)
