@@ -14,6 +14,7 @@ PY := .venv/bin/python
 READY := .venv/installed
 SITE := .venv/site
 ALL := .venv/all
+TWO := -n 2 --dist loadscope --no-loadscope-reorder
 
 # the environment's own kernel comes before one of the same name in the reader's home
 export JUPYTER_PREFER_ENV_PATH := 1
@@ -57,10 +58,10 @@ slides: $(SITE)
 release: book slides
 	@$(PY) docs/build.py release
 
-# the tests in two processes of one thread, the notebooks one after the other with all threads, as they are read
+# in two processes of one thread: the tests, then the notebooks, each with a core of its own for what it times
 test: $(READY)
-	OMP_NUM_THREADS=1 $(PY) -m pytest -n 2 --dist loadscope --no-loadscope-reorder $(TEST_FLAGS) tests
-	$(PY) -m pytest -p tests.conftest --nbval-lax --nbval-current-env --nbval-cell-timeout=300 $(TEST_FLAGS) notebooks
+	OMP_NUM_THREADS=1 $(PY) -m pytest $(TWO) $(TEST_FLAGS) tests
+	OMP_NUM_THREADS=1 $(PY) -m pytest $(TWO) -p tests.conftest --nbval-lax --nbval-current-env --nbval-cell-timeout=600 $(TEST_FLAGS) notebooks
 	@echo; cat .pytest_cache/d/not-tested/summary.txt 2>/dev/null || true
 
 # with the Python packages of the book, the slides and grading; npm and Chromium come from the system

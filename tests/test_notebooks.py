@@ -54,11 +54,14 @@ def test_a_solution_that_does_not_pass_is_noticed(tmp_path):
         run(notebook, tmp_path)
 
 
-def as_make_test_does(path, timeout=300):
+def as_make_test_does(path, timeout=600):
     """pytest on one notebook, by the command that stands in the Makefile; returns its exit code and its words."""
     makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
-    (line,) = re.findall(r"^\t\$\(PY\) (-m pytest .*--nbval-lax.*) notebooks$", makefile, re.MULTILINE)
-    line = line.replace("$(TEST_FLAGS)", "-p no:cacheprovider").replace("cell-timeout=300", f"cell-timeout={timeout}")
+    pattern = r"^\tOMP_NUM_THREADS=1 \$\(PY\) (-m pytest .*--nbval-lax.*) notebooks$"
+    (line,) = re.findall(pattern, makefile, re.MULTILINE)
+    (two,) = re.findall(r"^TWO := (.*)$", makefile, re.MULTILINE)
+    line = line.replace("$(TWO)", two).replace("$(TEST_FLAGS)", "-p no:cacheprovider")
+    line = line.replace("cell-timeout=600", f"cell-timeout={timeout}")
     command = [sys.executable, *shlex.split(line), str(path)]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, encoding="utf-8", timeout=240)
     return done.returncode, done.stdout + done.stderr
