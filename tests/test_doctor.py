@@ -8,7 +8,7 @@ import pytest
 import torch
 from toys import toy
 
-from gencourse import data, doctor, execute
+from gencourse import data, doctor, execute, train
 from gencourse.cli import main
 from gencourse.doctor import Benchmark
 from gencourse.execute import Load, Run
@@ -18,12 +18,14 @@ RATES = {"convolutions": 10.0, "small networks": 1000.0, "linear algebra": 50.0}
 
 @pytest.fixture
 def here(monkeypatch, tmp_path):
-    """A machine of two cores in order, that rests; a quick benchmark; a record that a test may overwrite."""
+    """A machine of two cores without bfloat16, in order, that rests; a quick benchmark; a record of its own."""
     monkeypatch.setattr(doctor, "benchmark", lambda seconds=5.0: Benchmark(RATES, 2.0, 1.0))
     monkeypatch.setattr(doctor, "_missing_packages", lambda: [])
     monkeypatch.setattr(data, "check", lambda: [("mnist/a.gz", "whole")])
     monkeypatch.setattr(doctor, "TIMINGS", tmp_path / "timings.json")
     monkeypatch.setattr(doctor, "_cores", lambda: 2)
+    for module in (doctor, train):
+        monkeypatch.setattr(module, "native_bfloat16", lambda *_: False)
     monkeypatch.setattr(doctor, "Load", Resting)
     monkeypatch.setattr(doctor.time, "sleep", lambda seconds: None)
     return monkeypatch
@@ -154,18 +156,21 @@ def test_a_record_is_of_one_idle_machine(here, tmp_path):
     assert doctor.TIMINGS.read_bytes() == before
 
 
-def test_record_writes_only_when_asked_and_compares_with_the_limits(here, tmp_path, capsys):
+@pytest.mark.parametrize("bfloat16", [True, False])
+def test_record_writes_only_when_asked_and_compares_with_the_limits(bfloat16, here, tmp_path, capsys):
+    here.setattr(train, "native_bfloat16", lambda *_: bfloat16)
+    allowed = execute.SECONDS[bfloat16]
     path = toy(tmp_path / "notebooks" / "toy.ipynb", "1")
     for module in (execute, doctor):
         here.setattr(module, "NOTEBOOKS", path.parent)
     assert main(["execute", "--record", "--to", str(tmp_path / "out")]) == 2
     assert "leave --to out" in capsys.readouterr().err and not os.path.exists(tmp_path / "out")
-    took = Run(path, 99.0, 1.0)
+    took = Run(path, allowed - 1.0, 1.0)
     here.setattr(execute, "execute", lambda *_: [took])
     assert main(["execute", str(path)]) == 0 and not doctor.TIMINGS.exists()
     assert main(["execute", "--record"]) == 0
-    assert json.loads(doctor.TIMINGS.read_text())["notebooks"]["toy"]["seconds"] == 99.0
-    took = Run(path, 101.0, 1.0)
+    assert json.loads(doctor.TIMINGS.read_text())["notebooks"]["toy"]["seconds"] == allowed - 1
+    took = Run(path, allowed + 1.0, 1.0)
     assert main(["execute", "--record"]) == 1
     assert "over the limit" in capsys.readouterr().out
     here.setattr(Resting, "cores", 1.0)
