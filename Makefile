@@ -14,6 +14,7 @@ PY := .venv/bin/python
 READY := .venv/installed
 SITE := .venv/site
 ALL := .venv/all
+DEV := .venv/dev
 TWO := -n 2 --dist loadscope --no-loadscope-reorder
 
 # the environment's own kernel comes before one of the same name in the reader's home
@@ -25,7 +26,7 @@ export PYTHONUTF8 := 1
 unexport PYTHONOPTIMIZE
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: help lab copies course book slides release test test-all execute records lint clean FORCE
+.PHONY: help lab copies course book slides release test test-all edit execute records lint clean FORCE
 
 help:
 	@echo "make lab      open your own copies of the notebooks in JupyterLab, in my_notebooks/"
@@ -36,6 +37,7 @@ help:
 	@echo "make release  book and slides in one archive to publish, in build/"
 	@echo "make test     run the tests, every notebook included; at the end it says what was skipped"
 	@echo "make test-all the same, with what the tests of the book, the slides and grading need"
+	@echo "make edit     NOTEBOOK=03 as text in your editor, and back"
 	@echo "make execute  run every notebook in place, ready to be committed"
 	@echo "make lint     check the code, in the notebooks too"
 	@echo "make clean    remove .venv, build/ and caches; my_notebooks/ stays"
@@ -68,15 +70,26 @@ test: $(READY)
 test-all: $(ALL)
 	@$(MAKE) test
 
+# a notebook as text, opened in $VISUAL or $EDITOR, and turned back when that is closed; its outputs and ids stay
+edit: $(DEV)
+	@set -e; path="$$(ls notebooks/$(NOTEBOOK)*.ipynb 2>/dev/null)" && test -f "$$path" || { \
+	  echo "'$(NOTEBOOK)' names no notebook, or several: make edit NOTEBOOK=03"; exit 1; }; \
+	text="build/edit/$$(basename "$$path" .ipynb).py"; mkdir -p build/edit; \
+	$(PY) -m jupytext --quiet --to py:percent --opt cell_metadata_filter=all "$$path" -o "$$text"; \
+	$${VISUAL:-$${EDITOR:-vi}} "$$text"; \
+	$(PY) -m jupytext --quiet --to ipynb --update "$$text" -o "$$path"; \
+	echo "$$path is changed. Run it: $(PY) -m gencourse execute $$path"
+
 execute: $(READY)
 	@$(PY) -m gencourse execute
 
-# as execute, and keeps what each notebook took, in gencourse/timings.json; refused on a machine that is not idle
+# as execute, and keeps what each notebook took, in gencourse/course/timings.json; refused on a machine that is not idle
 records: $(READY)
 	@$(PY) -m gencourse execute --record
 
 lint: $(READY)
 	$(PY) -m ruff check .
+	$(PY) -m ruff format --check .
 
 clean:
 	rm -rf .venv build gencourse.egg-info .pytest_cache .ruff_cache
@@ -118,6 +131,10 @@ $(READY): pyproject.toml constraints.txt
 $(SITE): pyproject.toml constraints.txt $(READY)
 	$(PY) -m pip install $(PIP_FLAGS) -c constraints.txt -e ".[site]"
 	@touch $(SITE)
+
+$(DEV): pyproject.toml constraints.txt $(READY)
+	$(PY) -m pip install $(PIP_FLAGS) -c constraints.txt -e ".[dev]"
+	@touch $(DEV)
 
 $(ALL): pyproject.toml constraints.txt $(READY)
 	$(PY) -m pip install $(PIP_FLAGS) -c constraints.txt -e ".[site,grade]"

@@ -46,10 +46,14 @@ def beside(n_steps=2, repeat=3):
         start.fit_em(x, max_steps=0)
         c = start.covariances
         theirs = GaussianMixture(
-            100, covariance_type=name, tol=0, max_iter=n_steps, weights_init=start.weights.numpy(),
+            100,
+            covariance_type=name,
+            tol=0,
+            max_iter=n_steps,
+            weights_init=start.weights.numpy(),
             means_init=start.means.numpy(),
             precisions_init=(torch.linalg.inv(c) if kind == "full" else 1 / c).numpy(),
-        )  # fmt: skip
+        )
         took = {"theirs": [], "ours": []}
         for _ in range(repeat):
             with threadpool_limits(THREADS), warnings.catch_warnings():
@@ -64,8 +68,12 @@ def beside(n_steps=2, repeat=3):
             took["ours"].append(time.perf_counter() - begin)
         pairs = [(ours.weights, theirs.weights_), (ours.means, theirs.means_), (ours.covariances, theirs.covariances_)]
         apart = max((a - torch.from_numpy(b)).abs().max().item() for a, b in pairs)
-        row(f"{n_steps} steps of EM, 60,000 × 50, 100 {kind} components", statistics.median(took["theirs"]),
-            statistics.median(took["ours"]), f"apart by {apart:.0e}")  # fmt: skip
+        row(
+            f"{n_steps} steps of EM, 60,000 × 50, 100 {kind} components",
+            statistics.median(took["theirs"]),
+            statistics.median(took["ours"]),
+            f"apart by {apart:.0e}",
+        )
 
 
 def measure(n, k, d):

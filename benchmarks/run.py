@@ -17,11 +17,12 @@ import torch.nn.functional as F
 from torch.utils.flop_counter import FlopCounterMode
 
 from gencourse import checkpoints, data, metrics, study
+from gencourse.checkpoints.tasks import TASKS
 from gencourse.models import PixelCNN, PixelRNN, WaveNet
-from gencourse.models.base import Autoregressive
+from gencourse.models.cached import wavenet
 from gencourse.models.causal import MaskedConv2d
 from gencourse.models.pixelcnn import ResidualBlock
-from gencourse.train import fit, native_bfloat16, schedule
+from gencourse.training import fit, native_bfloat16, schedule
 
 
 def seconds(function, repeat=3):
@@ -88,11 +89,11 @@ def against_pass(name, least, fast, note=""):
 @contextlib.contextmanager
 def stepper_only():
     """Sampling without the compiled loop."""
-    compiled, WaveNet._fill_cached = WaveNet._fill_cached, Autoregressive._fill_cached
+    is_compiled, wavenet.is_compiled = wavenet.is_compiled, lambda model, n: False
     try:
         yield
     finally:
-        WaveNet._fill_cached = compiled
+        wavenet.is_compiled = is_compiled
 
 
 def one_pass(model, length, repeat=5):
@@ -196,21 +197,37 @@ def epochs(steps=5):
     told = ", ".join(f"{dtype} {value / 1e9:.0f} GFLOP/s".removeprefix("torch.") for dtype, value in rates.items())
     print(f"\nA product of two 2,048 × 2,048 matrices: {told}\n")
     print("| an epoch of | float32 | here | ratio | products alone |\n|---|---|---|---|---|")
-    for name in ("pixelcnn", "pixelcnn-large", "pixelrnn-row", "pixelrnn-diagonal", "pixelcnn-grey", "vae", "vae-gated",
-                 "wavenet"):  # fmt: skip
+    for name in (
+        "pixelcnn",
+        "pixelcnn-large",
+        "pixelrnn-row",
+        "pixelrnn-diagonal",
+        "pixelcnn-grey",
+        "vae",
+        "vae-gated",
+        "wavenet",
+    ):
         recipe = checkpoints.RECIPES[name]
-        task, settings = recipe["task"](), recipe["fit"] | {"steps": steps}
+        task, settings = TASKS[recipe["task"]](), recipe["fit"] | {"steps": steps}
         took = {"float32": [], "auto": []}
         for precision in (*took, *took, *took):  # in turns; the first of each warms up
-            history = fit(recipe["model"](**recipe["build"]), task.x, condition=task.condition, prepare=task.prepare,
-                          **(settings | {"precision": precision}))  # fmt: skip
+            history = fit(
+                recipe["model"](**recipe["build"]),
+                task.x,
+                condition=task.condition,
+                prepare=task.prepare,
+                **(settings | {"precision": precision}),
+            )
             took[precision].append(history.seconds / steps)
         batches = len(task.x) / settings["batch_size"]
         plain, fast = (batches * statistics.median(values[1:]) for values in took.values())
         dtype = torch.bfloat16 if history.precision == "bfloat16" else torch.float32
         limit = batches * operations(recipe, task) / rates[dtype]
-        print(f"| `{name}` | {plain:.0f} s | {fast:.0f} s | **{plain / fast:.1f}×** | {limit:.0f} s, "
-              f"{limit / fast:.0%} of it |", flush=True)  # fmt: skip
+        print(
+            f"| `{name}` | {plain:.0f} s | {fast:.0f} s | **{plain / fast:.1f}×** | {limit:.0f} s, "
+            f"{limit / fast:.0%} of it |",
+            flush=True,
+        )
 
 
 def rate(dtype, size=2048):

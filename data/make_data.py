@@ -41,15 +41,21 @@ CONTENTS = {
     "sentences": "e7e738bb6ce92e059c006155ccdda1d1bd4bd4a9281263dec6f28b0aa335850d",
 }
 
-NUMBERS = ("zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen "
-           "sixteen seventeen eighteen nineteen twenty").split()
-ORDINALS = ("first second third fourth fifth sixth seventh eighth ninth tenth eleventh twelfth thirteenth "
-            "fourteenth fifteenth sixteenth seventeenth eighteenth nineteenth twentieth").split()
+NUMBERS = (
+    "zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen "
+    "sixteen seventeen eighteen nineteen twenty"
+).split()
+ORDINALS = (
+    "first second third fourth fifth sixth seventh eighth ninth tenth eleventh twelfth thirteenth "
+    "fourteenth fifteenth sixteenth seventeenth eighteenth nineteenth twentieth"
+).split()
 TENS = "thirty forty fifty sixty seventy eighty ninety".split()
 DAYS = "Sunday Monday Tuesday Wednesday Thursday Friday Saturday".split()
 MONTHS = ("January February March April May June July August September October November December").split()
-PHONETIC = ("alpha bravo charlie delta echo foxtrot golf hotel india juliet kilo lima mike November oscar "
-            "papa quebec romeo sierra tango uniform victor whiskey xray yankee zulu").split()
+PHONETIC = (
+    "alpha bravo charlie delta echo foxtrot golf hotel india juliet kilo lima mike November oscar "
+    "papa quebec romeo sierra tango uniform victor whiskey xray yankee zulu"
+).split()
 SYMBOLS = {
     "{": "left brace", "|": "pipe", "}": "right brace", "~": "tilde", '"': "quote", "$": "dollar sign",
     "%": "percent", "&": "ampersand", "'": "tick", "(": "open parenthesis", ")": "close parenthesis",
@@ -77,12 +83,14 @@ def check_contents(name: str, contents: bytes) -> None:
     """Stop with a word when `contents` are not the ones that data/README.md describes."""
     found = hashlib.sha256(contents).hexdigest()
     if found != CONTENTS[name]:
-        raise SystemExit(f"{name}: sha256 of the contents is {found}, expected {CONTENTS[name]}; "
-                         f"is it another version of the package?")
+        raise SystemExit(
+            f"{name}: sha256 of the contents is {found}, expected {CONTENTS[name]}; "
+            f"is it another version of the package?"
+        )
 
 
 def write(path: Path, packed: bytes) -> None:
-    """Write one file and print its sha256 and size, as a line of the table in gencourse/_files.py."""
+    """Write one file and print its sha256 and size, as a line of the table in gencourse/support/files.py."""
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_bytes(packed)
     print(f"{hashlib.sha256(packed).hexdigest()}  {len(packed):>8}  {path.relative_to(DATA).as_posix()}")
@@ -210,9 +218,11 @@ def report() -> None:
 
     different = [name for name, state in check() if state != "whole"]
     if different:
-        print(f"\nThe contents are right, but this zlib or libFLAC packs otherwise: {', '.join(different)}.\n"
-              "Take the committed ones back (git checkout -- data), or put the lines above into the table of "
-              "gencourse/_files.py and into data/README.md.")
+        print(
+            f"\nThe contents are right, but this zlib or libFLAC packs otherwise: {', '.join(different)}.\n"
+            "Take the committed ones back (git checkout -- data), or put the lines above into the table of "
+            "gencourse/support/files.py and into data/README.md."
+        )
     else:
         print("\nAll files are whole.")
 

@@ -13,7 +13,7 @@ import tomllib
 import zipfile
 from pathlib import Path
 
-from gencourse._files import write_whole
+from gencourse.support.files import write_whole
 
 DOCS = Path(__file__).resolve().parent
 BUILD = DOCS.parent / "build"
@@ -58,7 +58,11 @@ def vendor(name, folder):
 
 
 def book(target=BUILD / "book", source=BUILD / "book-source"):
-    """Build the book; returns the number of what went wrong (0: nothing). Warnings count as errors."""
+    """Build the book; returns the number of what went wrong (0: nothing). Warnings count as errors.
+
+    After a build that did not end well all is built anew: Sphinx would leave the pages that it had written by then out
+    of the index of the search.
+    """
     import space
     from sphinx.cmd.build import build_main
     from stage import stage
@@ -67,7 +71,12 @@ def book(target=BUILD / "book", source=BUILD / "book-source"):
     vendor("mathjax", source / "_static")
     space.export(source / "_static" / "code-space")
     arguments = ["-c", str(DOCS), "-b", "html", "-d", f"{source}-doctrees", "-W", "--keep-going", "-q"]
+    unfinished = Path(f"{source}-unfinished")
+    arguments += ["--fresh-env", "--write-all"] if unfinished.exists() else []
+    unfinished.touch()
     failed = build_main([*arguments, str(source), str(target)])
+    if not failed:
+        unfinished.unlink()
     for path in Path(target).rglob("*.map"):  # for those who work on the theme
         path.unlink()
     return failed

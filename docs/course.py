@@ -10,7 +10,7 @@ from pathlib import Path
 
 import nbformat
 
-from gencourse.notebook import exercises, read
+from gencourse.course.notebook import exercises, read
 
 ROOT = Path(__file__).resolve().parents[1]
 NOTEBOOKS = ROOT / "notebooks"

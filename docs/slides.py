@@ -240,9 +240,12 @@ class Deck:
         claim, measured = CLAIMS[id], self.notebook.measured[id][2]
         ask = f"**Ask the room.** What would refute this sentence? Here it is decided by {claim.measured_by}."
         self._add(
-            "claim", f"Claim {id}", f"**{claim.claim}**\n\nThe notes say: *{claim.sentence}*", notes=[ask],
+            "claim",
+            f"Claim {id}",
+            f"**{claim.claim}**\n\nThe notes say: *{claim.sentence}*",
+            notes=[ask],
             later=f'<div class="measured"><b>{mark} Measured:</b> {_escape(measured)}</div>',
-        )  # fmt: skip
+        )
 
     def _exercise(self, cell):
         for each in self.exercises[cell.id]:
@@ -366,7 +369,7 @@ def build(target):
     style = {"CSSHTMLHeaderPreprocessor": {"style": "a11y-high-contrast-light"}}
     exporter = SlidesExporter(
         config=style, exclude_anchor_links=True, extra_template_basedirs=[str(HERE)], template_name="deck"
-    )  # fmt: skip
+    )
     decks = [Deck(notebook) for notebook in course.notebooks()]
     for deck in decks:
         node, name = as_notebook(deck), deck.notebook.name
@@ -375,8 +378,9 @@ def build(target):
         nbformat.write(node, target / f"{name}.ipynb")
     rows = "".join(
         f'<li><a href="{deck.notebook.name}.html">{deck.notebook.title}</a>: {len(deck.slides)} slides, '
-        f"{deck.notebook.minutes} minutes</li>\n" for deck in decks
-    )  # fmt: skip
+        f"{deck.notebook.minutes} minutes</li>\n"
+        for deck in decks
+    )
     page = (HERE / "deck" / "index.html").read_text(encoding="utf-8").replace("<!-- decks -->", rows)
     (target / "index.html").write_text(page, encoding="utf-8")
     for path in (HERE / "deck" / "deck.css", HERE / "deck" / "deck.js", HERE / "assets" / "book" / "icon.svg"):

@@ -24,11 +24,12 @@ def export(folder):
     with torch.no_grad():
         codes = plane.encode(data.binarise(images, torch.Generator().manual_seed(0))).mean
     content = {
-        "edge": EDGE, "latent": gan.latent,
+        "edge": EDGE,
+        "latent": gan.latent,
         "decoder": [*layers(plane.decoder), {"kind": "sigmoid"}],  # the decoder gives logits
         "generator": layers(gan.generator.net),
         "codes": [[round(x, 2), round(y, 2), label] for (x, y), label in zip(codes.tolist(), labels.tolist())],
-    }  # fmt: skip
+    }
     script = "window.codeSpaceModel = " + json.dumps(content, separators=(",", ":")) + ";\n"
     files = {"model.js": script.encode(), "map.png": still_map(plane), "arc.png": still_arc(gan)}
     for name, new in files.items():
@@ -71,8 +72,12 @@ def _window(layer):
     """Sizes of a convolution whose window is a square."""
     if any(len(set(pair)) > 1 for pair in (layer.kernel_size, layer.padding, layer.stride)):
         raise ValueError(f"{layer} is not the same both ways; code-space.js takes one size for height and width")
-    return {"inputs": layer.in_channels, "outputs": layer.out_channels,
-            "kernel": layer.kernel_size[0], "padding": layer.padding[0]}  # fmt: skip
+    return {
+        "inputs": layer.in_channels,
+        "outputs": layer.out_channels,
+        "kernel": layer.kernel_size[0],
+        "padding": layer.padding[0],
+    }
 
 
 def _base64(tensor):

@@ -10,9 +10,9 @@ from pathlib import Path
 import course
 import nbformat
 
-from gencourse._output import plural
 from gencourse.claims import CLAIMS
-from gencourse.notebook import LANGUAGE
+from gencourse.course.notebook import LANGUAGE
+from gencourse.support.output import plural
 
 ROOT = course.ROOT
 PAGES = Path(__file__).resolve().parent / "pages"
@@ -56,10 +56,13 @@ def stage(folder):
         put(f"{notebook.name}.ipynb", nbformat.writes(staged(notebook)))
         put(f"_static/{DOWNLOADS}/{notebook.path.name}", notebook.path.read_bytes())
     lists = {
-        "claims": claims(notebooks), "exercises": exercises(notebooks), "papers": papers(notebooks),
-        "minutes": minutes(notebooks), "resources": resources(notebooks),
+        "claims": claims(notebooks),
+        "exercises": exercises(notebooks),
+        "papers": papers(notebooks),
+        "minutes": minutes(notebooks),
+        "resources": resources(notebooks),
         "gib": f"{student_gib(measured(notebooks)):g}",
-    }  # fmt: skip
+    }
     for page in sorted(PAGES.glob("*.md")):
         text = page.read_text(encoding="utf-8")
         for name, content in lists.items():
@@ -68,8 +71,12 @@ def stage(folder):
     modules = api_pages()
     for name, text in modules.items():
         put(f"api/{name}.md", text)
-    for readme, page in {"README.md": "index.md", "data/README.md": "data.md", "CONTRIBUTING.md": "contributing.md",
-                         "benchmarks/README.md": "benchmarks.md"}.items():  # fmt: skip
+    for readme, page in {
+        "README.md": "index.md",
+        "data/README.md": "data.md",
+        "CONTRIBUTING.md": "contributing.md",
+        "benchmarks/README.md": "benchmarks.md",
+    }.items():
         text, pictures = from_readme(readme, notebooks)
         put(page, text + (contents(notebooks, modules) if page == "index.md" else ""))
         for picture in pictures:
@@ -150,7 +157,7 @@ def exercises(notebooks):
             f"\n## {notebook.numbered}\n",
             f"{plural(len(rows), 'function')} to write, about {plural(together, 'minute')}.\n",
             f'<table class="list"><thead><tr>{head}</tr></thead><tbody>\n' + "\n".join(rows) + "\n</tbody></table>\n",
-        ]  # fmt: skip
+        ]
     return "\n".join(parts)
 
 
@@ -210,7 +217,7 @@ def nodes_for(students, gib):
 
 def measured(notebooks):
     """{notebook: seconds, cpu_seconds, peak_mib} as `make records` recorded it, in the order of the course."""
-    timings = json.loads((ROOT / "gencourse" / "timings.json").read_text(encoding="utf-8"))["notebooks"]
+    timings = json.loads((ROOT / "gencourse" / "course" / "timings.json").read_text(encoding="utf-8"))["notebooks"]
     return {notebook.name: timings[notebook.name] for notebook in notebooks if notebook.name in timings}
 
 
@@ -253,6 +260,7 @@ def terms(text, notebooks):
 
 def plans(text, notebooks):
     """The lines `chapter.section | minutes | what` of each ```{plan} block, as a table with links."""
+
     def table(match):
         rows, together = [], 0
         for line in match[1].strip().splitlines():
@@ -318,13 +326,23 @@ def from_readme(name, notebooks):
 
 def contents(notebooks, modules):
     """What stands in the margin of every page, and what follows what."""
+
     def part(caption, names):
         return f"\n```{{toctree}}\n:hidden:\n:caption: {caption}\n\n" + "\n".join(names) + "\n```\n"
 
     beside = [
-        "code-space", "claims", "exercises", "glossary", "references", "lecture", "instructors", "elsewhere", "data",
-        "benchmarks", "contributing",
-    ]  # fmt: skip
+        "code-space",
+        "claims",
+        "exercises",
+        "glossary",
+        "references",
+        "lecture",
+        "instructors",
+        "elsewhere",
+        "data",
+        "benchmarks",
+        "contributing",
+    ]
     return (
         part("The course", [notebook.name for notebook in notebooks])
         + part("Beside it", beside)
@@ -346,11 +364,18 @@ def api_pages():
         text = f"# {name}\n\n```{{eval-rst}}\n.. automodule:: {module}\n   :members:\n   :show-inheritance:\n```\n"
         pages[name] = (text, ast.get_docstring(tree).split("\n\n")[0])
     listed = [f"| [{name}]({name}.md) | {' '.join(about.split())} |" for name, (_, about) in pages.items()]
-    index = "\n".join([
-        "# The package\n", "Every module of `gencourse`, from its docstrings.\n",
-        "| module | what it is |", "|---|---|", *listed,
-        "\n```{toctree}\n:hidden:\n", *pages, "```\n",
-    ])  # fmt: skip
+    index = "\n".join(
+        [
+            "# The package\n",
+            "Every module of `gencourse`, from its docstrings.\n",
+            "| module | what it is |",
+            "|---|---|",
+            *listed,
+            "\n```{toctree}\n:hidden:\n",
+            *pages,
+            "```\n",
+        ]
+    )
     return {"index": index} | {name: text for name, (text, _) in pages.items()}
 
 

@@ -2,8 +2,8 @@
 
 import sys
 
-from gencourse._output import in_ipython
 from gencourse.cli import main
+from gencourse.support.output import in_ipython
 
 status = main()
 if not in_ipython():  # there SystemExit would be shown as an error, below the words that say what is wrong

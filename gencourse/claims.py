@@ -5,16 +5,29 @@ Each claim is confirmed once, in the notebook that teaches it:
     confirm("AR1", holds=abs(total - 1) < 1e-5, measured=f"Σp = {total:.6f} over 512 images")
 """
 
+from __future__ import annotations
+
 import html
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Protocol
 
-from gencourse._output import show
+from gencourse.support.output import show
+
+if TYPE_CHECKING:
+    import numpy as np
+    from torch import Tensor
 
 
 class ClaimError(AssertionError):
     """A claim of the course was put to the test and did not hold."""
+
+
+class Trained(Protocol):
+    """What a training returns: a history of `fit`, `fit_gan` or `fit_em`."""
+
+    interrupted: bool
 
 
 @dataclass(frozen=True)
@@ -260,7 +273,13 @@ CLAIMS = {
 }
 
 
-def confirm(id, holds, measured, strict=True, after=()):
+def confirm(
+    id: str,
+    holds: bool | np.bool_ | np.ndarray | Tensor,
+    measured: str,
+    strict: bool = True,
+    after: Trained | Sequence[Trained] | Mapping[Any, Trained] = (),
+) -> None:
     """Show the claim `id` with a tick and what was `measured`; raise ClaimError where it does not hold.
 
     `holds` is one truth value: a bool, or a boolean array or tensor of one element. `measured` is the
@@ -285,12 +304,12 @@ def confirm(id, holds, measured, strict=True, after=()):
         raise ClaimError(f"{id} does not hold: {CLAIMS[id].claim} Measured: {measured.strip()}")
 
 
-def ledger():
+def ledger() -> _Ledger:
     """All claims as a table: in a notebook as HTML, elsewhere as text."""
     return _Ledger()
 
 
-def _truth(holds):
+def _truth(holds: bool | np.bool_ | np.ndarray | Tensor) -> bool:
     kind = str(getattr(holds, "dtype", type(holds).__name__))
     size = math.prod(getattr(holds, "shape", ()))
     if "bool" not in kind or size != 1:
@@ -299,7 +318,7 @@ def _truth(holds):
     return bool(holds)
 
 
-def _stopped(after):
+def _stopped(after: Trained | Sequence[Trained] | Mapping[Any, Trained]) -> str:
     """Which of the trainings were interrupted, in words; "" if none was."""
     if isinstance(after, Mapping):
         after = list(after.values())
@@ -317,7 +336,7 @@ def _stopped(after):
 _GREEN, _RED, _GREY = "46, 160, 67", "214, 64, 69", "128, 128, 128"
 
 
-def _box(colour, head, *lines):
+def _box(colour: str, head: str, *lines: str) -> str:
     """A box with a bold head and lines below it, all of them HTML."""
     style = (
         f"border-left: 4px solid rgb({colour}); background: rgba({colour}, .10); color: inherit; "
@@ -334,25 +353,27 @@ class _Shown:
     strict: bool
 
     @property
-    def mark(self):
+    def mark(self) -> str:
         if self.holds:
             return "✓"
         return "✗" if self.strict else "✗ not at this effort"
 
-    def __repr__(self):
+    def __repr__(self) -> str:
         return (
             f"{self.mark} {self.claim.id}  {self.claim.claim}\n"
             f"  The notes say: {self.claim.sentence}\n"
             f"  Measured: {self.measured}"
         )
 
-    def _repr_html_(self):
+    def _repr_html_(self) -> str:
         colour = _GREEN if self.holds else _RED if self.strict else _GREY
         claim, sentence, measured = map(html.escape, (self.claim.claim, self.claim.sentence, self.measured))
         return _box(
-            colour, f"{self.mark} {self.claim.id}: {claim}",
-            f'<div style="opacity: .8">The notes say: <i>{sentence}</i></div>', f"<div>Measured: {measured}</div>",
-        )  # fmt: skip
+            colour,
+            f"{self.mark} {self.claim.id}: {claim}",
+            f'<div style="opacity: .8">The notes say: <i>{sentence}</i></div>',
+            f"<div>Measured: {measured}</div>",
+        )
 
 
 @dataclass(frozen=True, repr=False)
@@ -363,27 +384,27 @@ class _NotMeasured:
     stopped: str
 
     @property
-    def lines(self):
+    def lines(self) -> tuple[str, str]:
         return (
             f"Not measured: {self.stopped}. The claim rests on the whole training.",
             "To do: run the cell of that training again to its end, then the cells from there to this one. For shorter "
             "trainings set a smaller effort at the top, such as effort = 0.1, and run all cells.",
         )
 
-    def __repr__(self):
+    def __repr__(self) -> str:
         return "\n  ".join([f"○ not measured {self.claim.id}  {self.claim.claim}", *self.lines])
 
-    def _repr_html_(self):
+    def _repr_html_(self) -> str:
         head = html.escape(f"○ not measured {self.claim.id}: {self.claim.claim}")
         return _box(_GREY, head, *(f"<div>{html.escape(line)}</div>" for line in self.lines))
 
 
 class _Ledger:
-    def __repr__(self):
+    def __repr__(self) -> str:
         lines = (f"{c.id:<5} {c.notebook:<18} {c.claim} By {c.measured_by}." for c in CLAIMS.values())
         return "\n".join(lines)
 
-    def _repr_html_(self):
+    def _repr_html_(self) -> str:
         rows = [("", "notebook", "the notes", "claim", "measured by")]
         rows += [(c.id, c.notebook, c.sentence, c.claim, c.measured_by) for c in CLAIMS.values()]
         cell = '<td style="text-align: left; vertical-align: top">{}</td>'.format

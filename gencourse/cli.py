@@ -1,16 +1,23 @@
 """The command `gencourse`, or `python -m gencourse`."""
 
+from __future__ import annotations
+
 import argparse
 import ast
 import os
 import sys
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from gencourse._errors import UserError, WrongValue, words
-from gencourse._output import plain_signs, plural
+from gencourse.support.errors import UserError, WrongValue, words
+from gencourse.support.output import plain_signs, plural
+
+if TYPE_CHECKING:
+    from gencourse.exercises.machine.exercise import Exercise
 
 
-def main(arguments=None):
+def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; returns 0, or 1 where something failed, or 2 where the request cannot be done.
 
     What the user can mend is told in one line; any other exception is a bug of the course, and comes through.
@@ -18,10 +25,12 @@ def main(arguments=None):
     plain_signs(sys.stdout)
     plain_signs(sys.stderr)
     parser = argparse.ArgumentParser(
-        prog="gencourse", description="A course on deep generative models.", epilog="Where the shell does not find "
+        prog="gencourse",
+        description="A course on deep generative models.",
+        epilog="Where the shell does not find "
         "gencourse: .venv/bin/python -m gencourse COMMAND, in the folder of the course. In a cell of a notebook: "
         "%run -m gencourse COMMAND.",
-    )  # fmt: skip
+    )
     parser.set_defaults(run=lambda _: print(parser.format_help(), end=""))
     commands = parser.add_subparsers(dest="command", metavar="COMMAND")
 
@@ -32,12 +41,18 @@ def main(arguments=None):
     execute.add_argument("notebooks", nargs="*", type=Path, help="which, such as 03, or files (default: all)")
     execute.add_argument("--to", type=Path, metavar="FOLDER", help="put results there (default: in place)")
     execute.add_argument(
-        "-p", "--parameter", nargs=2, action="append", default=[], metavar=("NAME", "VALUE"),
+        "-p",
+        "--parameter",
+        nargs=2,
+        action="append",
+        default=[],
+        metavar=("NAME", "VALUE"),
         help="override a parameter, such as: -p effort 0.1 (with --to)",
     )
     execute.add_argument(
-        "--record", action="store_true",
-        help="keep seconds and memory in gencourse/timings.json, on a machine that does nothing else (in place)",
+        "--record",
+        action="store_true",
+        help="keep seconds and memory in gencourse/course/timings.json, on a machine that does nothing else (in place)",
     )
     execute.set_defaults(run=_execute)
 
@@ -50,7 +65,8 @@ def main(arguments=None):
     train.add_argument("--minutes", type=float, metavar="M", help="stop after so many; the same command goes on")
     train.add_argument("--device", default="cpu", help="such as cuda (default: cpu)")
     train.add_argument(
-        "--precision", choices=["auto", "float32", "bfloat16"],
+        "--precision",
+        choices=["auto", "float32", "bfloat16"],
         help="of the computation; a run begun on another processor goes on in its own, with float32 in that",
     )
     train.add_argument("--folder", type=Path, default="build/runs", help="of the runs (default: build/runs)")
@@ -63,7 +79,8 @@ def main(arguments=None):
     evaluate.set_defaults(run=_evaluate)
 
     study = commands.add_parser(
-        "study", help="a failure over many seeds, here or on a cluster",
+        "study",
+        help="a failure over many seeds, here or on a cluster",
         description="Runs a study: every combination of settings with every seed; what is there already is not run "
         "again. `gencourse study report NAME` counts what is there; without a name, all studies are listed.",
     )
@@ -120,29 +137,31 @@ def main(arguments=None):
         return 2
 
 
-def _leave_what_cannot_be_written():
+def _leave_what_cannot_be_written() -> None:
     try:
         sys.stdout.flush()
     except OSError:  # Python would try once more at its end, and complain
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
-def _doctor(options):
-    from gencourse.doctor import check_machine
+def _doctor(options: argparse.Namespace) -> int:
+    from gencourse.course.doctor import check_machine
 
     machine = check_machine()
     print(machine)
     return 1 if machine.problems else 0
 
 
-def _execute(options):
-    from gencourse import doctor
-    from gencourse import execute as run
+def _execute(options: argparse.Namespace) -> int:
+    from gencourse.course import doctor
+    from gencourse.course import execute as run
 
     notebooks = [run.find(name) for name in options.notebooks] or sorted(run.NOTEBOOKS.glob("*.ipynb"))
     if not notebooks:
-        raise FileNotFoundError(f"there are no notebooks in {run.NOTEBOOKS}; name some, or install the course from a "
-                                "clone of the repository")  # fmt: skip
+        raise FileNotFoundError(
+            f"there are no notebooks in {run.NOTEBOOKS}; name some, or install the course from a "
+            "clone of the repository"
+        )
     parameters = {name: _value(text) for name, text in options.parameter}
     show_progress = os.environ.get("GENCOURSE_PROGRESS") != "0"
     if options.record:
@@ -164,28 +183,35 @@ def _execute(options):
     return 1 if failed else 0
 
 
-def _train(options):
+def _train(options: argparse.Namespace) -> int:
     from gencourse import checkpoints
 
     try:
         checkpoints.train(
-            options.name, options.effort, resume=options.resume, minutes=options.minutes, device=options.device,
-            folder=options.folder, precision=options.precision,
-        )  # fmt: skip
+            options.name,
+            options.effort,
+            resume=options.resume,
+            minutes=options.minutes,
+            device=options.device,
+            folder=options.folder,
+            precision=options.precision,
+        )
     except FloatingPointError as diverged:
         print(f"gencourse train: {diverged}", file=sys.stderr)
         return 1
     return 0
 
 
-def _evaluate(options):
+def _evaluate(options: argparse.Namespace) -> int:
     from gencourse import checkpoints
 
     card = checkpoints.read_card(options.name)
     figures = checkpoints.evaluate(options.name, options.quick, options.device)
     part = "the first 200 of the test set" if options.quick else "the whole test set"
-    print(f"{card['name']}: {card['model']}, {plural(card['parameters'], 'parameter')}, "
-          f"{plural(card['steps'], 'step')}, {plural(card['minutes'], 'minute')}; {part}, {card['unit']}")  # fmt: skip
+    print(
+        f"{card['name']}: {card['model']}, {plural(card['parameters'], 'parameter')}, "
+        f"{plural(card['steps'], 'step')}, {plural(card['minutes'], 'minute')}; {part}, {card['unit']}"
+    )
     print(f"{'':16}{'now':>12}{'card':>12}{'difference':>12}")
     for key, (now, then) in figures.items():
         print(f"{key:16}{now:12.4f}{then:12.4f}{now - then:+12.4f}")
@@ -197,7 +223,7 @@ def _evaluate(options):
     return 1 if unlike else 0
 
 
-def _study(options):
+def _study(options: argparse.Namespace) -> int:
     from gencourse import study
 
     if not options.name:
@@ -215,9 +241,14 @@ def _study(options):
         study.pack_folder()  # or it would be found out after hours
     try:
         runs = study.run(
-            name, options.seeds, settings, folder=options.folder, workers=options.workers,
-            scheduler=options.scheduler, retry=options.retry,
-        )  # fmt: skip
+            name,
+            options.seeds,
+            settings,
+            folder=options.folder,
+            workers=options.workers,
+            scheduler=options.scheduler,
+            retry=options.retry,
+        )
         print(study.report(name, runs))
         if options.pack:
             print(f"packed into {study.pack(name, options.seeds, settings, options.folder)}")
@@ -230,9 +261,9 @@ def _study(options):
     return 1 if failed else 0
 
 
-def _report(name, folder, picture):
+def _report(name: str, folder: Path | None, picture: Path | None) -> int:
     from gencourse import plots, study
-    from gencourse._files import write_whole
+    from gencourse.support.files import write_whole
 
     try:
         runs = study.results(name, folder)
@@ -253,36 +284,37 @@ def _report(name, folder, picture):
         with write_whole(picture) as part:
             part.write_bytes(content)
     except OSError as error:
-        raise WrongValue(f"the figure cannot be written to {picture} ({error.strerror}); --to FILE.png names another "
-                         "place") from None  # fmt: skip
+        raise WrongValue(
+            f"the figure cannot be written to {picture} ({error.strerror}); --to FILE.png names another place"
+        ) from None
     print(f"the figure is {picture}")
     return 0
 
 
-def _lab(options):
-    from gencourse import copies
+def _lab(options: argparse.Namespace) -> int:
+    from gencourse.course import copies
 
     _copies(options)
     copies.lab(options.flags)
     return 0
 
 
-def _copies(options):
-    from gencourse import copies
+def _copies(options: argparse.Namespace) -> int:
+    from gencourse.course import copies
 
     print(*copies.update(), copies.told(), sep="\n")
     return 0
 
 
-def _start_again(options):
-    from gencourse import copies
+def _start_again(options: argparse.Namespace) -> int:
+    from gencourse.course import copies
 
     print(*copies.start_again(options.notebook), sep="\n")
     return 0
 
 
-def _progress(options):
-    from gencourse import passed
+def _progress(options: argparse.Namespace) -> int:
+    from gencourse.exercises.machine import passed
 
     file = passed.path()
     if options.forget:
@@ -307,14 +339,14 @@ def _progress(options):
     return 0
 
 
-def _exercises(problems):
+def _exercises(problems: list[str]) -> Iterator[tuple[Path, list[Exercise]]]:
     """(path, exercises) of every notebook of the course: of the reader's copy, or of the course's own where none is.
 
     What cannot be read is told in the list `problems`.
     """
-    from gencourse import copies
-    from gencourse.execute import NOTEBOOKS
-    from gencourse.notebook import exercises, read
+    from gencourse.course import copies
+    from gencourse.course.execute import NOTEBOOKS
+    from gencourse.course.notebook import exercises, read
 
     names = sorted(path.name for path in NOTEBOOKS.glob("*.ipynb"))
     if not names:
@@ -332,8 +364,8 @@ def _exercises(problems):
                 problems.append(words(error))
 
 
-def _export(options):
-    from gencourse.execute import NOTEBOOKS
+def _export(options: argparse.Namespace) -> int:
+    from gencourse.course.execute import NOTEBOOKS
     from gencourse.grading import export
 
     made = export.nbgrader_course(options.folder, sorted(NOTEBOOKS.glob("*.ipynb")), options.seed)
@@ -344,7 +376,7 @@ def _export(options):
     return 0
 
 
-def _settings(texts):
+def _settings(texts: Iterable[str]) -> dict[str, list[object]]:
     """["n=15,100", "floor=0.1"] -> {"n": [15, 100], "floor": [0.1]}."""
     settings = {}
     for text in texts:
@@ -357,7 +389,7 @@ def _settings(texts):
     return settings
 
 
-def _value(text):
+def _value(text: str) -> object:
     try:
         return ast.literal_eval(text)
     except (SyntaxError, ValueError):

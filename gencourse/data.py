@@ -7,15 +7,15 @@ import csv
 import gzip
 import io
 import math
-from typing import NamedTuple
+from typing import Literal, NamedTuple, get_args
 
 import numpy as np
 import soundfile
 import torch
 from torch import Tensor
 
-from gencourse._files import DataError, check, data_root, read
-from gencourse.models.checks import positive_integer
+from gencourse.support.checks import positive_integer
+from gencourse.support.files import DataError, check, data_root, read
 
 __all__ = [
     "GRID", "RING", "SAMPLE_RATE", "DataError", "Modes", "SpokenWords", "Windows", "all_sequences", "binarise", "check",
@@ -24,13 +24,16 @@ __all__ = [
 ]  # fmt: skip
 
 SAMPLE_RATE = 8000  # Hz
-SPLITS = ("train", "validation", "test")
+Split = Literal["train", "validation", "test"]
+SPLITS = get_args(Split)
+Points = Literal["ring", "grid"]
+POINTS = get_args(Points)
 
 
 # Handwritten digits ---------------------------------------------------------------------------------------
 
 
-def mnist(split: str) -> tuple[Tensor, Tensor]:
+def mnist(split: Split) -> tuple[Tensor, Tensor]:
     """MNIST (LeCun, Cortes and Burges): handwritten digits of 28 × 28 pixels, and which digit each is.
 
     "train" is the first 55,000 images of the original training set, "validation" its last 5,000, "test" the
@@ -59,8 +62,10 @@ def binarise(x: Tensor, generator: torch.Generator) -> Tensor:
     Raises TypeError for another dtype or without a generator, ValueError for an empty x or another device.
     """
     if not isinstance(generator, torch.Generator):
-        raise TypeError(f"binarise needs a torch.Generator, got {type(generator).__name__}: "
-                        f"binarise(x, torch.Generator().manual_seed(0))")
+        raise TypeError(
+            f"binarise needs a torch.Generator, got {type(generator).__name__}: "
+            f"binarise(x, torch.Generator().manual_seed(0))"
+        )
     _check_tensor(x, "x")
     if x.dtype != torch.uint8:
         raise TypeError(f"x is {x.dtype}; expected uint8 grey values from 0 to 255, as mnist() returns them")
@@ -90,7 +95,7 @@ class Windows(NamedTuple):
     starts: Tensor  # (N,) int64: its first sample in that recording
 
 
-def spoken_words(split: str) -> SpokenWords:
+def spoken_words(split: Split) -> SpokenWords:
     """Numbers, dates, letters, symbols and the phonetic alphabet, spoken by Allison Smith.
 
     The split is by recording and stands in data/speech/words.csv: of each of the folders digits, letters and
@@ -238,6 +243,8 @@ _lines = torch.arange(-4, 5, 2, dtype=torch.float32, device="cpu")
 RING = Modes(torch.stack([_angles.cos(), _angles.sin()], 1).float(), 0.01)  # 8 centres, radius 1
 GRID = Modes(torch.cartesian_prod(_lines, _lines), 0.05)  # 25 centres, {-4, -2, 0, 2, 4}²
 
+REACH = 4.0  # ring and grid are stretched to go from -4 to 4: one recipe fits both
+
 
 def ring(n: int, generator: torch.Generator) -> Tensor:
     """Eight narrow Gaussians on the unit circle, RING: (n, 2) float32, where the generator is. Raises as `grid`."""
@@ -252,10 +259,33 @@ def grid(n: int, generator: torch.Generator) -> Tensor:
     return _draw_modes(GRID, n, generator)
 
 
+class Plane(NamedTuple):
+    """Heaps in the plane: (n, 2) points, stretched; (K, 2) centres and the width σ of a heap in the same measure."""
+
+    x: Tensor
+    centres: Tensor
+    sigma: float
+
+
+def plane(points: Points, n: int, generator: torch.Generator) -> Plane:
+    """`points` is "ring" (8 heaps) or "grid" (25).
+
+    Raises:
+        ValueError: another name.
+    """
+    if points not in POINTS:
+        raise ValueError(f"points is {points!r}; expected 'ring' or 'grid'")
+    draw, law = (ring, RING) if points == "ring" else (grid, GRID)
+    stretch = REACH / law.centres.abs().max().item()
+    return Plane(stretch * draw(n, generator), stretch * law.centres, stretch * law.sigma)
+
+
 def _draw_modes(modes: Modes, n: int, generator: torch.Generator) -> Tensor:
     if not isinstance(generator, torch.Generator):
-        raise TypeError(f"a toy set needs a torch.Generator, got {type(generator).__name__}: "
-                        f"ring(n, torch.Generator().manual_seed(0))")
+        raise TypeError(
+            f"a toy set needs a torch.Generator, got {type(generator).__name__}: "
+            f"ring(n, torch.Generator().manual_seed(0))"
+        )
     n, device = positive_integer("n", n), generator.device
     which = torch.randint(len(modes.centres), (n,), generator=generator, device=device)
     noise = torch.randn(n, 2, generator=generator, device=device, dtype=torch.float32)

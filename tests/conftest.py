@@ -16,13 +16,13 @@ import matplotlib
 import pytest
 import torch
 
-from gencourse.execute import UNSET, kernel_environment
-from gencourse.train import _Interrupts
+from gencourse.course.execute import UNSET, kernel_environment
+from gencourse.training.interrupts import Interrupts
 
 OFFLINE = str(Path(__file__).parent / "offline")
 LONG = (  # begun first, so that none of them is left over for one process at the end
-    "test_notebooks.py", "test_grading_submissions.py", "test_study.py", "test_exercises.py", "test_book.py",
-    "test_grading_class.py", "test_checkpoints.py", "test_slides.py",
+    "test_notebooks.py", "test_grading_submissions.py", "test_study.py", "test_exercises.py", "test_docs_book.py",
+    "test_grading_class.py", "test_checkpoints.py", "test_docs_slides.py",
 )  # fmt: skip
 IPYTHON = tempfile.TemporaryDirectory(prefix="ipython-", ignore_cleanup_errors=True)  # of nbval's kernels
 
@@ -117,7 +117,7 @@ def not_tested(skipped, total):
 @pytest.fixture(autouse=True)
 def _no_training_was_stopped_before(monkeypatch):
     """A Ctrl-C soon after that of another training ends all; no test is to be the second."""
-    monkeypatch.setattr(_Interrupts, "last", -math.inf)
+    monkeypatch.setattr(Interrupts, "last", -math.inf)
 
 
 @pytest.fixture(scope="module")

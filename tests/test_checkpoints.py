@@ -16,13 +16,15 @@ from pathlib import Path
 import pytest
 import torch
 
-from gencourse import checkpoints, data, metrics, storage, tasks
-from gencourse._files import FILES
+from gencourse import checkpoints, data, metrics
+from gencourse.checkpoints import make, tasks
+from gencourse.checkpoints.tasks import MNIST, Task
 from gencourse.cli import main
 from gencourse.models import VAE, PixelCNN
 from gencourse.models.vae import WarmUp
-from gencourse.tasks import MNIST, Task
-from gencourse.train import fit
+from gencourse.support import storage
+from gencourse.support.files import FILES
+from gencourse.training import fit
 
 
 @pytest.fixture
@@ -114,10 +116,13 @@ def toy(tmp_path, monkeypatch):
         return metrics.nats(model, data.binarise(x, torch.Generator().manual_seed(0))[:n]).mean().item()
 
     recipe = dict(
-        model=PixelCNN, task=lambda: Task(x, measure, "nats an image", MNIST, prepare=data.binarise),
+        model=PixelCNN,
+        task="toy",
         build=dict(event_shape=(1, 6, 6), n_blocks=1, channels=4),
         fit=dict(steps=150, batch_size=10, lr=0.01, average=0.9, precision="float32", checkpoint_every=3),
-    )  # fmt: skip
+    )
+    task = Task(x, measure, "nats an image", MNIST, prepare=data.binarise)
+    monkeypatch.setitem(tasks.TASKS, "toy", lambda: task)
     monkeypatch.setitem(checkpoints.RECIPES, "toy", recipe)
     (tmp_path / "data" / "checkpoints").mkdir(parents=True)
     monkeypatch.setenv("GENCOURSE_DATA", str(tmp_path / "data"))
@@ -180,8 +185,8 @@ def test_the_card_says_how_the_weights_were_made(toy, tmp_path, capsys):
 
 def test_a_run_that_overfits_ends_with_the_best_of_validation(toy):
     values = iter([3.0, 1.0, *range(5, 30)])
-    task = toy["task"]()
-    toy["task"] = lambda: task._replace(measure=lambda model, split, n: next(values) if split != "test" else 0.0)
+    task = tasks.TASKS["toy"]()
+    tasks.TASKS["toy"] = lambda: task._replace(measure=lambda model, split, n: next(values) if split != "test" else 0.0)
     checkpoints.train("toy")
     card = checkpoints.read_card("toy")
     assert card["best_step"] == 14 and card["validation"][1] == [14, 1.0]
@@ -225,7 +230,7 @@ def test_wrong_requests_to_train(toy, capsys, monkeypatch):
         ("the device 'cuda:7' cannot be used here", ["toy", "--device", "cuda:7"]),
     ]:
         assert main(["train", *arguments]) == 2 and words in capsys.readouterr().err
-    with checkpoints.FileLock("build/runs/toy.run.lock"):
+    with make.FileLock("build/runs/toy.run.lock"):
         assert main(["train", "toy"]) == 2
     assert "another process is training toy" in capsys.readouterr().err
     toy["fit"]["lr"] = 1e30
@@ -234,9 +239,9 @@ def test_wrong_requests_to_train(toy, capsys, monkeypatch):
 
 
 def test_ctrl_c_ends_the_command_and_keeps_the_run(toy, capsys):
-    task = toy["task"]()
+    task = tasks.TASKS["toy"]()
     prepare = lambda x, generator: (signal.raise_signal(signal.SIGINT), data.binarise(x, generator))[1]  # noqa: E731
-    toy["task"] = lambda: task._replace(prepare=prepare)
+    tasks.TASKS["toy"] = lambda: task._replace(prepare=prepare)
     assert main(["train", "toy", "--minutes", "60"]) == 130
     assert "toy stopped at step 1; run the same command to go on" in capsys.readouterr().err
 
@@ -254,7 +259,7 @@ def test_evaluate_prints_the_figures_of_the_card_again(toy, capsys):
     assert main(["evaluate", "toy", "--quick"]) == 0
     assert "the first 200 of the test set" in capsys.readouterr().out
     card = checkpoints.read_card("toy")
-    checkpoints.write_card(checkpoints.path("toy"), dict(card, test=card["test"] + 0.5))
+    make.write_card(checkpoints.path("toy"), dict(card, test=card["test"] + 0.5))
     assert main(["evaluate", "toy"]) == 1
     told = capsys.readouterr()
     assert "-0.5000" in told.out and "test: more than a thousandth off the card" in told.err
@@ -267,27 +272,57 @@ def test_evaluate_takes_all_figures_and_as_many_examples_as_it_says():
         assert now * 200 == pytest.approx(round(now * 200)) and abs(now - card) < 0.03
 
 
-@pytest.mark.parametrize("spoil, error, words", [
-    (lambda file, card: card.unlink(), FileNotFoundError, "toy.json, the card of toy.safetensors, is not there; get"),
-    (lambda file, card: (file.unlink(), card.unlink()), FileNotFoundError, "toy is not trained yet"),
-    (lambda file, card: card.write_text(card.read_text()[:90]), ValueError, "toy.json is damaged"),
-    (lambda file, card: card.write_bytes(b"\xff\xfe"), ValueError, "toy.json is damaged"),
-    (lambda file, card: card.write_text("[]"), ValueError, "toy.json is no card of a checkpoint: it lacks name, build"),
-    (lambda file, card: card.write_text("7"), ValueError, "toy.json is damaged"),
-    (lambda file, card: card.write_text(card.read_text().replace('"unit"', '"units"')), ValueError, "it lacks unit;"),
-    (lambda file, card: card.write_text(card.read_text().replace('"test": ', '"test": "low", "before": ')), ValueError,
-     "it lacks test;"),
-    (lambda file, card: card.write_text(card.read_text().replace('"toy"', '"boy"')), ValueError,
-     "toy.json is the card of 'boy', expected that of 'toy'"),
-    (lambda file, card: card.write_text(card.read_text().replace('"channels": 4', '"channels": 8')), ValueError,
-     "toy.safetensors holds the weights of another model"),
-    (lambda file, card: card.write_text(card.read_text().replace('"channels": 4', '"chanels": 4')), ValueError,
-     "the model that .*toy.json describes cannot be built"),
-    (lambda file, card: file.write_bytes(file.read_bytes()[:-9]), ValueError, "toy.safetensors is damaged"),
-    (lambda file, card: file.unlink(), FileNotFoundError, "toy.safetensors is not there"),
-    (lambda file, card: file.write_bytes(storage.packed(PixelCNN((1, 6, 6), n_blocks=1, channels=4))), ValueError,
-     r"toy.safetensors is not the file that its card describes: its sha256 is \w{12}…, expected \w{12}…; get"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    "spoil, error, words",
+    [
+        (
+            lambda file, card: card.unlink(),
+            FileNotFoundError,
+            "toy.json, the card of toy.safetensors, is not there; get",
+        ),
+        (lambda file, card: (file.unlink(), card.unlink()), FileNotFoundError, "toy is not trained yet"),
+        (lambda file, card: card.write_text(card.read_text()[:90]), ValueError, "toy.json is damaged"),
+        (lambda file, card: card.write_bytes(b"\xff\xfe"), ValueError, "toy.json is damaged"),
+        (
+            lambda file, card: card.write_text("[]"),
+            ValueError,
+            "toy.json is no card of a checkpoint: it lacks name, build",
+        ),
+        (lambda file, card: card.write_text("7"), ValueError, "toy.json is damaged"),
+        (
+            lambda file, card: card.write_text(card.read_text().replace('"unit"', '"units"')),
+            ValueError,
+            "it lacks unit;",
+        ),
+        (
+            lambda file, card: card.write_text(card.read_text().replace('"test": ', '"test": "low", "before": ')),
+            ValueError,
+            "it lacks test;",
+        ),
+        (
+            lambda file, card: card.write_text(card.read_text().replace('"toy"', '"boy"')),
+            ValueError,
+            "toy.json is the card of 'boy', expected that of 'toy'",
+        ),
+        (
+            lambda file, card: card.write_text(card.read_text().replace('"channels": 4', '"channels": 8')),
+            ValueError,
+            "toy.safetensors holds the weights of another model",
+        ),
+        (
+            lambda file, card: card.write_text(card.read_text().replace('"channels": 4', '"chanels": 4')),
+            ValueError,
+            "the model that .*toy.json describes cannot be built",
+        ),
+        (lambda file, card: file.write_bytes(file.read_bytes()[:-9]), ValueError, "toy.safetensors is damaged"),
+        (lambda file, card: file.unlink(), FileNotFoundError, "toy.safetensors is not there"),
+        (
+            lambda file, card: file.write_bytes(storage.packed(PixelCNN((1, 6, 6), n_blocks=1, channels=4))),
+            ValueError,
+            r"toy.safetensors is not the file that its card describes: its sha256 is \w{12}…, expected \w{12}…; get",
+        ),
+    ],
+)
 def test_what_does_not_belong_together_is_refused(toy, spoil, error, words, capsys):
     checkpoints.train("toy", effort=1)
     file = checkpoints.path("toy")
@@ -302,7 +337,7 @@ def test_a_place_that_cannot_be_written_is_told_before_the_task_is_read(toy, tmp
     def never():
         raise AssertionError("the work began")
 
-    toy["task"] = never
+    tasks.TASKS["toy"] = never
     (tmp_path / "file").write_text("")
     assert main(["train", "toy", "--folder", "file/runs"]) == 2
     assert "nothing can be written to file/runs (Not a directory); name another folder" in capsys.readouterr().err
@@ -351,7 +386,7 @@ def test_a_kill_between_weights_and_card_is_seen_and_repaired_by_the_same_comman
         raise MemoryError
 
     with monkeypatch.context() as patch:
-        patch.setattr(checkpoints, "write_card", killed)
+        patch.setattr(make, "write_card", killed)
         with pytest.raises(MemoryError):
             checkpoints.train("toy", resume=False)
     assert checkpoints.path("toy").read_bytes() != whole
@@ -376,6 +411,7 @@ def test_every_stored_model_is_small_and_has_its_card(name):
 @pytest.mark.parametrize("name", checkpoints.RECIPES)
 def test_every_recipe_makes_a_model_of_less_than_four_megabytes_that_learns_from_its_task(name):
     recipe = checkpoints.RECIPES[name]
+    assert recipe["task"] in tasks.TASKS
     model = recipe["model"](**recipe["build"])
     assert 4 * sum(p.numel() for p in model.parameters()) < 3_900_000
     settings = {key: value for key, value in recipe["fit"].items() if key not in ("average", "precision")}

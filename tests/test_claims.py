@@ -11,11 +11,11 @@ import pytest
 import torch
 
 from gencourse.claims import CLAIMS, ClaimError, confirm, ledger
+from gencourse.course.execute import NOTEBOOKS
+from gencourse.course.notebook import plain_python
 from gencourse.data import tiny_images
-from gencourse.execute import NOTEBOOKS
 from gencourse.models import PixelCNN
-from gencourse.notebook import plain_python
-from gencourse.train import fit
+from gencourse.training import fit
 
 
 def confirmed_in(path):

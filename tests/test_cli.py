@@ -9,11 +9,13 @@ from pathlib import Path
 import pytest
 from toys import outputs, toy
 
-from gencourse import checkpoints, doctor, execute, passed, study
-from gencourse._errors import UnknownName, WrongValue
-from gencourse._files import DataError
+from gencourse import checkpoints, study
 from gencourse.cli import main
+from gencourse.course import doctor, execute
+from gencourse.exercises.machine import passed
 from gencourse.grading import export
+from gencourse.support.errors import UnknownName, WrongValue
+from gencourse.support.files import DataError
 
 
 @pytest.fixture
@@ -97,10 +99,12 @@ def test_what_the_user_can_mend_is_one_line_and_a_bug_is_not(monkeypatch, tmp_pa
         return main(command)
 
     theirs = [
-        (WrongValue("seeds is 0;\n  expected 1"), "seeds is 0; expected 1"), (UnknownName("no 'x'"), "no 'x'"),
+        (WrongValue("seeds is 0;\n  expected 1"), "seeds is 0; expected 1"),
+        (UnknownName("no 'x'"), "no 'x'"),
         (PermissionError(13, "Permission denied", "/a/b"), "/a/b: Permission denied"),
-        (DataError("a is lost"), "a is lost"), (OSError(28, "No space left on device"), "No space left on device"),
-    ]  # fmt: skip
+        (DataError("a is lost"), "a is lost"),
+        (OSError(28, "No space left on device"), "No space left on device"),
+    ]
     for error, words in theirs:
         assert fails(error) == 2
         told = capsys.readouterr()
@@ -116,7 +120,7 @@ def test_a_bug_deep_inside_shows_where_it_is(monkeypatch, tmp_path):
     def measure(*arguments):
         return {}["loss"]
 
-    monkeypatch.setattr(checkpoints, "_figures", measure)
+    monkeypatch.setattr("gencourse.checkpoints.make._figures", measure)
     with pytest.raises(KeyError, match="loss") as raised:
         main(["evaluate", "plane"])
     assert raised.traceback[-1].name == "measure"

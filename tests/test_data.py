@@ -11,7 +11,7 @@ import pytest
 import torch
 
 from gencourse import data
-from gencourse._files import FILES, read
+from gencourse.support.files import FILES, read
 
 ROOT = Path(__file__).resolve().parents[1]
 README = (ROOT / "data" / "README.md").read_text(encoding="utf-8")
@@ -155,13 +155,25 @@ def test_words_name_what_is_said(spoken):
     assert [word[f"digits/{i}"] for i in range(10)] == digits
     assert set(digits) <= set(spoken["train"].words)
     expected = {
-        "digits/40": "forty", "digits/h-1": "first", "digits/h-40": "fortieth",
+        "digits/40": "forty",
+        "digits/h-1": "first",
+        "digits/h-40": "fortieth",
         "digits/h-hundred": "hundredth",
-        "digits/day-0": "Sunday", "digits/day-6": "Saturday", "digits/mon-0": "January",
-        "digits/mon-11": "December", "digits/a-m": "a.m.", "digits/oclock": "o'clock", "letters/a": "a",
-        "letters/zed": "zed", "letters/ascii63": "question mark", "letters/ascii92": "backslash",
-        "phonetic/a_p": "alpha", "phonetic/z_p": "zulu", "phonetic/9_p": "niner", "phonetic/n_p": "November",
-    }  # fmt: skip
+        "digits/day-0": "Sunday",
+        "digits/day-6": "Saturday",
+        "digits/mon-0": "January",
+        "digits/mon-11": "December",
+        "digits/a-m": "a.m.",
+        "digits/oclock": "o'clock",
+        "letters/a": "a",
+        "letters/zed": "zed",
+        "letters/ascii63": "question mark",
+        "letters/ascii92": "backslash",
+        "phonetic/a_p": "alpha",
+        "phonetic/z_p": "zulu",
+        "phonetic/9_p": "niner",
+        "phonetic/n_p": "November",
+    }
     assert {name: word[name] for name in expected} == expected
     assert data.vocabulary() == sorted(set(word.values()))
 
@@ -347,7 +359,7 @@ def test_a_number_of_levels_that_makes_no_sense(levels):
 @pytest.mark.parametrize("side", [1, 2, 3, 4])
 def test_tiny_images_are_all_the_images_each_once(side):
     images = data.tiny_images(side)
-    assert images.dtype == torch.uint8 and images.shape == (2 ** side**2, 1, side, side)
+    assert images.dtype == torch.uint8 and images.shape == (2**side**2, 1, side, side)
     assert images.max() == 1 and len(images.flatten(1).unique(dim=0)) == len(images)
     assert not images[0].any() and images[-1].all()
 
@@ -481,7 +493,7 @@ def test_no_data_folder_at_all(monkeypatch, tmp_path):
         data.mnist("test")
     assert data.check() == [(name, "missing") for name in FILES]
     monkeypatch.delenv("GENCOURSE_DATA")
-    monkeypatch.setattr("gencourse._files.__file__", str(tmp_path / "package" / "_files.py"))
+    monkeypatch.setattr("gencourse.support.files.__file__", str(tmp_path / "package" / "support" / "files.py"))
     with pytest.raises(data.DataError, match="no folder .*clone"):
         data.mnist("test")
 

@@ -19,15 +19,20 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from gencourse.exercises import autoregression, core, failures, gan, gmm, scoreboard, start, vae
-from gencourse.exercises.answers import Answers
-from gencourse.exercises.core import Exercise, Verdict
+from gencourse.exercises import autoregression, failures, gan, gmm, scoreboard, start, vae
+from gencourse.exercises.machine.answers import Answers
+from gencourse.exercises.machine.cases import Case, varied
+from gencourse.exercises.machine.exercise import Exercise
+from gencourse.exercises.machine.mistakes import Mistake, Symptom
+from gencourse.exercises.machine.verdict import Verdict
 
 MODULES = (start, autoregression, gmm, vae, gan, failures, scoreboard)
-EXERCISES = {name: thing for module in MODULES for name, thing in vars(module).items()
-             if isinstance(thing, Exercise)}
-MISTAKES = [pytest.param(exercise, mistake, id=f"{name}: {mistake.name}")
-            for name, exercise in EXERCISES.items() for mistake in exercise.mistakes]
+EXERCISES = {name: thing for module in MODULES for name, thing in vars(module).items() if isinstance(thing, Exercise)}
+MISTAKES = [
+    pytest.param(exercise, mistake, id=f"{name}: {mistake.name}")
+    for name, exercise in EXERCISES.items()
+    for mistake in exercise.mistakes
+]
 every = pytest.mark.parametrize("exercise", EXERCISES.values(), ids=EXERCISES)
 mask = EXERCISES["causal_mask"]
 
@@ -94,14 +99,14 @@ def chain_rule_log_prob__in_place(x, conditional):
     for t in range(len(x) - 1, -1, -1):
         p = conditional(x[:t])
         terms[t] = F.binary_cross_entropy(p, x[t].float())
-        x[t] = -7                               # nothing looks at it any more
+        x[t] = -7  # nothing looks at it any more
     return -terms.sum()
 
 
 @right
 def causal_mask__order(kernel_size, kind):
-    order = torch.arange(kernel_size ** 2)
-    return (order < kernel_size ** 2 // 2 + (kind == "B")).reshape(kernel_size, kernel_size)
+    order = torch.arange(kernel_size**2)
+    return (order < kernel_size**2 // 2 + (kind == "B")).reshape(kernel_size, kernel_size)
 
 
 @right
@@ -116,8 +121,8 @@ def causal_mask__lists(kernel_size, kind):
 @right
 def causal_mask__numpy(kernel_size, kind):
     mask = np.ones((kernel_size, kernel_size), dtype=np.float64)
-    mask[kernel_size // 2, kernel_size // 2 + (kind == "B"):] = 0
-    mask[kernel_size // 2 + 1:] = 0
+    mask[kernel_size // 2, kernel_size // 2 + (kind == "B") :] = 0
+    mask[kernel_size // 2 + 1 :] = 0
     return mask
 
 
@@ -285,8 +290,10 @@ def mu_law_decode__expm1(indices, levels=256):
 
 @right
 def mu_law_decode__table(indices, levels=256):
-    table = [math.copysign((levels ** abs(f) - 1) / (levels - 1), f)
-             for f in (2 * i / (levels - 1) - 1 for i in range(levels))]
+    table = [
+        math.copysign((levels ** abs(f) - 1) / (levels - 1), f)
+        for f in (2 * i / (levels - 1) - 1 for i in range(levels))
+    ]
     return torch.tensor(table)[indices]
 
 
@@ -298,14 +305,14 @@ def mu_law_decode__numpy(indices, levels=256):
 
 @right
 def dilations_for_context__closed_form(context, kernel_size=2):
-    needed = -(-(context - 1) // (kernel_size - 1))             # the sum of the dilations, rounded up
-    return [2 ** i for i in range(needed.bit_length())]
+    needed = -(-(context - 1) // (kernel_size - 1))  # the sum of the dilations, rounded up
+    return [2**i for i in range(needed.bit_length())]
 
 
 @right
 def dilations_for_context__counts_up(context, kernel_size=2):
     n_layers = 0
-    while 1 + (kernel_size - 1) * (2 ** n_layers - 1) < context:
+    while 1 + (kernel_size - 1) * (2**n_layers - 1) < context:
         n_layers += 1
     return 2 ** torch.arange(n_layers)
 
@@ -318,8 +325,13 @@ def dilations_for_context__running(context, kernel_size=2):
     return out
 
 
-CHAPTERS = (test_exercises_gmm, test_exercises_vae, test_exercises_gan, test_exercises_failures,
-            test_exercises_scoreboard)
+CHAPTERS = (
+    test_exercises_gmm,
+    test_exercises_vae,
+    test_exercises_gan,
+    test_exercises_failures,
+    test_exercises_scoreboard,
+)
 for fn in [fn for chapter in CHAPTERS for fn in chapter.RIGHT]:
     right(fn)
 
@@ -327,6 +339,7 @@ ANSWERS = [pytest.param(EXERCISES[name], fn, id=fn.__name__) for name, fns in RI
 
 
 # Wrong answers that are no mistake of the list, and must not be given a wrong name
+
 
 def only_for_three(kernel_size, kind):
     return torch.tensor([[1, 1, 1], [1, int(kind == "B"), 0], [0, 0, 0]])
@@ -336,53 +349,84 @@ def two_mistakes(kernel_size, kind):
     return mask.reference(kernel_size, "A" if kind == "B" else "B").T
 
 
-@pytest.mark.parametrize(("name", "answer", "diagnosis"), [
-    ("causal_mask", only_for_three, "wrong shape"),
-    ("causal_mask", two_mistakes, "the future is seen"),
-    ("causal_mask", lambda k, kind: torch.ones(k, k), "the future is seen"),
-    ("causal_mask", lambda k, kind: torch.zeros(k, k), "some of the past is hidden"),
-    ("causal_mask", lambda k, kind: mask.reference(k, kind).log(), "something else than 0 and 1"),
-    ("causal_mask", lambda k, kind: mask.reference(k, kind) if k < 9 else torch.ones(k, k),
-     "the future is seen"),
-    ("receptive_field", lambda k, d: 2 ** len(d), "differs"),
-    ("receptive_field", lambda k, d: k ** len(d), "differs"),
-    ("receptive_field", lambda k, d: (k - 1) * sum(d) + 1 if d else 0, "an empty stack sees nothing"),
-    ("receptive_field", lambda k, d: -(k - 1) * sum(d) - 1, "off by a constant factor"),
-    ("coin_log_likelihood", lambda f, p: math.log(math.prod(p if x else 1 - p for x in f.tolist())),
-     "the product underflows"),
-    ("coin_log_likelihood", lambda f, p: -F.binary_cross_entropy(torch.full(f.shape, p), f.float()),
-     "the mean in place of the sum"),
-    ("chain_rule_log_prob",
-     lambda x, c: sum(math.log(c(x[:t]) if x[t] else 1 - c(x[:t])) for t in range(len(x))[:9]), "differs"),
-    ("chain_rule_log_prob",
-     lambda x, c: torch.stack([c(x[:t]) if x[t] else 1 - c(x[:t]) for t in range(len(x))]).prod().log(),
-     "the product underflows"),
-    ("chain_rule_log_prob",
-     lambda x, c: math.log(math.prod(float(c(x[:t]) if x[t] else 1 - c(x[:t])) for t in range(len(x)))),
-     "the product underflows"),
-    ("chain_rule_log_prob",
-     lambda x, c: torch.stack([c(x[:t]) if x[t] else 1 - c(x[:t]) for t in range(len(x))]).prod(),
-     "no logarithm"),
-    ("chain_rule_log_prob", lambda x, c: -2 * sum(math.log(c(x[:t])) for t in range(len(x))),
-     "a log-probability above 0"),
-    ("bits_per_dimension", lambda nats, n: nats / n / 8, "off by a constant factor"),
-    ("skew", lambda x: F.pad(x, (0, x.shape[2] - 1)).roll(1, 3), "right numbers in wrong places"),
-    ("unskew", lambda y, width: y, "wrong shape"),
-    ("ancestral_sample", lambda c, n, g: EXERCISES["ancestral_sample"].reference(
-        c, n, torch.Generator().manual_seed(g.initial_seed())), "the generator is not used up"),
-    ("ancestral_sample", lambda c, n, g: torch.tensor([int(np.random.rand() < c([0] * 0)) for _ in range(n)]),
-     "the generator is ignored"),
-    ("mu_law_encode",
-     lambda x, levels=256: ((x.sign() * (1 + (levels - 1) * x.abs()).log() / math.log(levels) + 1)
-                            / 2 * (levels - 1)).int(), "truncated instead of rounded"),
-    ("mu_law_encode", lambda x, levels=256: ((x + 1) * levels / 2).long(), "out of range"),
-    ("mu_law_decode", lambda i, levels=256: (2 * i / (levels - 1) - 1).clamp(-.99, .99),
-     "the extremes are lost"),
-    ("dilations_for_context", lambda c, k=2: [c - 1], "the dilations do not double"),
-    ("dilations_for_context", lambda c, k=2: [], "the context is not covered"),
-    ("dilations_for_context", lambda c, k=2: [2 ** i for i in range(20)], "too many layers"),
-    ("dilations_for_context", lambda c, k=2: c, "a list is due"),
-])
+@pytest.mark.parametrize(
+    ("name", "answer", "diagnosis"),
+    [
+        ("causal_mask", only_for_three, "wrong shape"),
+        ("causal_mask", two_mistakes, "the future is seen"),
+        ("causal_mask", lambda k, kind: torch.ones(k, k), "the future is seen"),
+        ("causal_mask", lambda k, kind: torch.zeros(k, k), "some of the past is hidden"),
+        ("causal_mask", lambda k, kind: mask.reference(k, kind).log(), "something else than 0 and 1"),
+        ("causal_mask", lambda k, kind: mask.reference(k, kind) if k < 9 else torch.ones(k, k), "the future is seen"),
+        ("receptive_field", lambda k, d: 2 ** len(d), "differs"),
+        ("receptive_field", lambda k, d: k ** len(d), "differs"),
+        ("receptive_field", lambda k, d: (k - 1) * sum(d) + 1 if d else 0, "an empty stack sees nothing"),
+        ("receptive_field", lambda k, d: -(k - 1) * sum(d) - 1, "off by a constant factor"),
+        (
+            "coin_log_likelihood",
+            lambda f, p: math.log(math.prod(p if x else 1 - p for x in f.tolist())),
+            "the product underflows",
+        ),
+        (
+            "coin_log_likelihood",
+            lambda f, p: -F.binary_cross_entropy(torch.full(f.shape, p), f.float()),
+            "the mean in place of the sum",
+        ),
+        (
+            "chain_rule_log_prob",
+            lambda x, c: sum(math.log(c(x[:t]) if x[t] else 1 - c(x[:t])) for t in range(len(x))[:9]),
+            "differs",
+        ),
+        (
+            "chain_rule_log_prob",
+            lambda x, c: torch.stack([c(x[:t]) if x[t] else 1 - c(x[:t]) for t in range(len(x))]).prod().log(),
+            "the product underflows",
+        ),
+        (
+            "chain_rule_log_prob",
+            lambda x, c: math.log(math.prod(float(c(x[:t]) if x[t] else 1 - c(x[:t])) for t in range(len(x)))),
+            "the product underflows",
+        ),
+        (
+            "chain_rule_log_prob",
+            lambda x, c: torch.stack([c(x[:t]) if x[t] else 1 - c(x[:t]) for t in range(len(x))]).prod(),
+            "no logarithm",
+        ),
+        (
+            "chain_rule_log_prob",
+            lambda x, c: -2 * sum(math.log(c(x[:t])) for t in range(len(x))),
+            "a log-probability above 0",
+        ),
+        ("bits_per_dimension", lambda nats, n: nats / n / 8, "off by a constant factor"),
+        ("skew", lambda x: F.pad(x, (0, x.shape[2] - 1)).roll(1, 3), "right numbers in wrong places"),
+        ("unskew", lambda y, width: y, "wrong shape"),
+        (
+            "ancestral_sample",
+            lambda c, n, g: EXERCISES["ancestral_sample"].reference(
+                c, n, torch.Generator().manual_seed(g.initial_seed())
+            ),
+            "the generator is not used up",
+        ),
+        (
+            "ancestral_sample",
+            lambda c, n, g: torch.tensor([int(np.random.rand() < c([0] * 0)) for _ in range(n)]),
+            "the generator is ignored",
+        ),
+        (
+            "mu_law_encode",
+            lambda x, levels=256: (
+                (x.sign() * (1 + (levels - 1) * x.abs()).log() / math.log(levels) + 1) / 2 * (levels - 1)
+            ).int(),
+            "truncated instead of rounded",
+        ),
+        ("mu_law_encode", lambda x, levels=256: ((x + 1) * levels / 2).long(), "out of range"),
+        ("mu_law_decode", lambda i, levels=256: (2 * i / (levels - 1) - 1).clamp(-0.99, 0.99), "the extremes are lost"),
+        ("dilations_for_context", lambda c, k=2: [c - 1], "the dilations do not double"),
+        ("dilations_for_context", lambda c, k=2: [], "the context is not covered"),
+        ("dilations_for_context", lambda c, k=2: [2**i for i in range(20)], "too many layers"),
+        ("dilations_for_context", lambda c, k=2: c, "a list is due"),
+    ],
+)
 def test_other_wrong_answers(name, answer, diagnosis):
     verdict = EXERCISES[name].grade(answer)
     assert not verdict.passed and verdict.diagnosis == diagnosis, verdict
@@ -390,10 +434,12 @@ def test_other_wrong_answers(name, answer, diagnosis):
 
 # Every exercise
 
+
 @every
 def test_reference_passes(exercise):
     assert exercise.grade(exercise.reference) == Verdict(
-        exercise.name, "passed", "passed", f"Right on all {len(exercise.cases)} inputs.")
+        exercise.name, "passed", "passed", f"Right on all {len(exercise.cases)} inputs."
+    )
 
 
 @every
@@ -408,7 +454,7 @@ def test_right_answers_pass(exercise, answer):
 
 @pytest.mark.parametrize(("exercise", "mistake"), MISTAKES)
 def test_each_mistake_draws_its_own_diagnosis(exercise, mistake):
-    verdict = exercise.grade(mistake.function)
+    verdict = exercise.grade(exercise.function_of(mistake))
     assert verdict.status == "not yet" and verdict.diagnosis == mistake.name, verdict
     assert mistake.message in verdict.message
 
@@ -441,7 +487,7 @@ def test_exercise_says_what_it_is(exercise):
     assert f"about {exercise.minutes} minutes" in repr(exercise) and exercise.difficulty in repr(exercise)
     assert exercise.difficulty in ("easy", "medium", "hard") and len(exercise.hints) >= 3
     assert exercise.name in exercise._repr_html_()
-    assert max(map(len, exercise.solution_source.splitlines())) <= 92       # readable in a notebook's cell
+    assert max(map(len, exercise.solution_source.splitlines())) <= 92  # readable in a notebook's cell
 
 
 # The same exercises on other inputs, and judged in another process
@@ -455,7 +501,7 @@ def variant(exercise: Exercise, number: int) -> Exercise:
     return getattr(modules(module, number), exercise.name)
 
 
-modules = functools.cache(core.varied)
+modules = functools.cache(varied)
 
 
 @every
@@ -463,8 +509,11 @@ def test_another_variant_asks_for_other_numbers(exercise):
     same, *others = ([case.run(exercise.reference) for case in variant(exercise, number).cases] for number in (0, 1, 2))
     assert all(map(torch.equal, same, exercise.expected))
     if exercise.name not in SAME_ANSWERS:
-        assert any(value.shape != due.shape or not case.same(value, due) for other in others
-                   for case, value, due in zip(exercise.cases, other, exercise.expected))
+        assert any(
+            value.shape != due.shape or not case.same(value, due)
+            for other in others
+            for case, value, due in zip(exercise.cases, other, exercise.expected)
+        )
 
 
 def varying(parameters):
@@ -478,26 +527,35 @@ def test_right_answers_pass_in_another_variant(exercise, answer):
 
 @pytest.mark.parametrize(("exercise", "mistake"), varying(MISTAKES))
 def test_no_mistake_passes_in_another_variant(exercise, mistake):
-    verdict = variant(exercise, 1).grade(mistake.function)
+    verdict = variant(exercise, 1).grade(exercise.function_of(mistake))
     assert verdict.status == "not yet" and verdict.message
 
 
 @every
 def test_answers_can_be_judged_elsewhere(exercise):
-    for function in (exercise.reference, exercise.mistakes[0].function, lambda *arguments: 1 / 0, 5):
+    for function in (exercise.reference, exercise.function_of(exercise.mistakes[0]), lambda *arguments: 1 / 0, 5):
         answers = Answers.from_json(exercise.answers(function).to_json())
         assert exercise.judge(answers) == exercise.grade(function)
 
 
-@pytest.mark.parametrize("text", [
-    "", "[]", "{}", "null", '{"values": [], "problem": null}', '{"values": 3, "problem": null, "printed": ""}',
-    '{"values": [{"shape": [2], "float64": ""}], "problem": null, "printed": ""}',
-    '{"values": [{"shape": [-1], "float64": "AAAAAAAA8D8="}], "problem": null, "printed": ""}',
-    '{"values": [{"shape": [1], "float64": "AAAA8D8"}], "problem": null, "printed": ""}',
-    '{"values": [{"shape": [1], "float64": "!"}], "problem": null, "printed": ""}',
-    '{"values": [], "problem": ["passed", "passed", "Right on all 9 inputs."], "printed": ""}',
-    '{"values": [["passed", "passed", ""]], "problem": null, "printed": ""}', "[" * 100_000,
-])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "[]",
+        "{}",
+        "null",
+        '{"values": [], "problem": null}',
+        '{"values": 3, "problem": null, "printed": ""}',
+        '{"values": [{"shape": [2], "float64": ""}], "problem": null, "printed": ""}',
+        '{"values": [{"shape": [-1], "float64": "AAAAAAAA8D8="}], "problem": null, "printed": ""}',
+        '{"values": [{"shape": [1], "float64": "AAAA8D8"}], "problem": null, "printed": ""}',
+        '{"values": [{"shape": [1], "float64": "!"}], "problem": null, "printed": ""}',
+        '{"values": [], "problem": ["passed", "passed", "Right on all 9 inputs."], "printed": ""}',
+        '{"values": [["passed", "passed", ""]], "problem": null, "printed": ""}',
+        "[" * 100_000,
+    ],
+)
 def test_what_is_no_answer_is_refused(text):
     with pytest.raises(ValueError):
         Answers.from_json(text)
@@ -511,6 +569,7 @@ def test_answers_to_some_inputs_only_are_not_judged():
 
 
 # What readers hand in
+
 
 def pass_(kernel_size, kind):
     pass
@@ -529,7 +588,7 @@ def not_implemented_class(kernel_size, kind):
 
 
 def assigned(kernel_size, kind):
-    mask = ...                                                              # noqa: F841
+    mask = ...  # noqa: F841
 
 
 def ellipsis_returned(kernel_size, kind):
@@ -541,9 +600,21 @@ def none_returned(kernel_size, kind):
     return None
 
 
-@pytest.mark.parametrize("stub", [
-    pass_, documented, not_implemented, not_implemented_class, assigned, ellipsis_returned, none_returned,
-    lambda kernel_size, kind: ..., torch.no_grad()(pass_), functools.wraps(pass_)(lambda *a: pass_(*a))])
+@pytest.mark.parametrize(
+    "stub",
+    [
+        pass_,
+        documented,
+        not_implemented,
+        not_implemented_class,
+        assigned,
+        ellipsis_returned,
+        none_returned,
+        lambda kernel_size, kind: ...,
+        torch.no_grad()(pass_),
+        functools.wraps(pass_)(lambda *a: pass_(*a)),
+    ],
+)
 def test_stubs_of_all_kinds(stub):
     assert mask.grade(stub).status == "not attempted"
 
@@ -565,29 +636,31 @@ async def awaited(kernel_size, kind):
     return torch.zeros(kernel_size, kernel_size)
 
 
-@pytest.mark.parametrize(("answer", "diagnosis", "word"), [
-    (no_return, "returned nothing", "`return` missing"),
-    (one_only, "wrong shape", "() where (3, 3)"),
-    (lambda kernel_size, kind: torch.zeros(1, 1, kernel_size, kernel_size), "wrong shape", "(1, 1, 3, 3)"),
-    (lambda kernel_size, kind: torch.full((kernel_size, kernel_size), math.nan),
-     "something else than 0 and 1", ""),
-    (lambda kernel_size, kind: torch.zeros(1).expand(10 ** 11), "far too large", "(100000000000,)"),
-    (yields, "wrong type", "yield"),
-    (awaited, "wrong type", "coroutine"),
-    (lambda kernel_size, kind: "0 1 1", "wrong type", "'0 1 1'"),
-    (lambda kernel_size, kind: {"mask": 1}, "wrong type", "a dict"),
-    (lambda kernel_size, kind: [[1, 0], [1]], "wrong type", "numbers are due"),
-    (lambda kernel_size, kind: torch.zeros(3, 3, dtype=torch.complex64), "wrong type", "tensor"),
-    (lambda kernel_size, kind: torch.zeros(2, dtype=torch.complex64), "wrong type", "a tensor of shape (2,)"),
-    (lambda kernel_size, kind: np.zeros(2, dtype=complex), "wrong type", "an array of shape (2,)"),
-    (lambda kernel_size, kind: torch.zeros(3, 3, device="meta"), "wrong type", "tensor"),
-    (lambda kernel_size: 0, "wrong parameters", "causal_mask(kernel_size, kind)"),
-    (lambda kernel_size, kind, more: 0, "wrong parameters", "more"),
-    (lambda *, kernel_size, kind: 0, "wrong parameters", "*"),
-    (torch.zeros(3, 3), "not a function", "without calling it"),
-    (None, "not a function", "without calling it"),
-    (mask, "not a function", "without calling it"),
-])
+@pytest.mark.parametrize(
+    ("answer", "diagnosis", "word"),
+    [
+        (no_return, "returned nothing", "`return` missing"),
+        (one_only, "wrong shape", "() where (3, 3)"),
+        (lambda kernel_size, kind: torch.zeros(1, 1, kernel_size, kernel_size), "wrong shape", "(1, 1, 3, 3)"),
+        (lambda kernel_size, kind: torch.full((kernel_size, kernel_size), math.nan), "something else than 0 and 1", ""),
+        (lambda kernel_size, kind: torch.zeros(1).expand(10**11), "far too large", "(100000000000,)"),
+        (yields, "wrong type", "yield"),
+        (awaited, "wrong type", "coroutine"),
+        (lambda kernel_size, kind: "0 1 1", "wrong type", "'0 1 1'"),
+        (lambda kernel_size, kind: {"mask": 1}, "wrong type", "a dict"),
+        (lambda kernel_size, kind: [[1, 0], [1]], "wrong type", "numbers are due"),
+        (lambda kernel_size, kind: torch.zeros(3, 3, dtype=torch.complex64), "wrong type", "tensor"),
+        (lambda kernel_size, kind: torch.zeros(2, dtype=torch.complex64), "wrong type", "a tensor of shape (2,)"),
+        (lambda kernel_size, kind: np.zeros(2, dtype=complex), "wrong type", "an array of shape (2,)"),
+        (lambda kernel_size, kind: torch.zeros(3, 3, device="meta"), "wrong type", "tensor"),
+        (lambda kernel_size: 0, "wrong parameters", "causal_mask(kernel_size, kind)"),
+        (lambda kernel_size, kind, more: 0, "wrong parameters", "more"),
+        (lambda *, kernel_size, kind: 0, "wrong parameters", "*"),
+        (torch.zeros(3, 3), "not a function", "without calling it"),
+        (None, "not a function", "without calling it"),
+        (mask, "not a function", "without calling it"),
+    ],
+)
 def test_unusable_answers(answer, diagnosis, word):
     verdict = mask.grade(answer)
     assert (verdict.status, verdict.diagnosis) == ("not yet", diagnosis) and word in verdict.message, verdict
@@ -599,9 +672,14 @@ def test_callables_of_all_kinds():
         def __call__(self, kernel_size, kind):
             return mask.reference(kernel_size, kind)
 
-    for answer in (Mask(), Mask().__call__, functools.partial(mask.reference),
-                   lambda *args: mask.reference(*args), functools.lru_cache(mask.reference),
-                   torch.no_grad()(mask.reference)):
+    for answer in (
+        Mask(),
+        Mask().__call__,
+        functools.partial(mask.reference),
+        lambda *args: mask.reference(*args),
+        functools.lru_cache(mask.reference),
+        torch.no_grad()(mask.reference),
+    ):
         assert mask.check(answer) is answer
 
 
@@ -619,8 +697,9 @@ def test_in_general():
     skew = EXERCISES["skew"]
     shuffled = skew.grade(lambda x: skew.reference(x).flip(0, 1, 2, 3))
     assert shuffled.diagnosis == "right numbers in wrong places"
-    verdict = skew.grade(lambda x: skew.reference(x).index_fill(2, torch.tensor([1]), 7.) if x.shape[2] > 1
-                         else skew.reference(x))
+    verdict = skew.grade(
+        lambda x: skew.reference(x).index_fill(2, torch.tensor([1]), 7.0) if x.shape[2] > 1 else skew.reference(x)
+    )
     assert verdict.diagnosis == "differs" and "the first at [0, 0, 1, 0]" in verdict.message
 
 
@@ -648,7 +727,7 @@ def test_an_error_is_shown_short_and_with_the_reader_s_line():
     def broken(kernel_size, kind):
         mask = torch.zeros(kernel_size, kernel_size)
         if kernel_size == 5:
-            mask = mask @ torch.zeros(3, 1)                                 # the line
+            mask = mask @ torch.zeros(3, 1)  # the line
         return mask
 
     verdict = mask.grade(broken)
@@ -663,19 +742,23 @@ def recursive(kernel_size, kind):
     return recursive(kernel_size, kind)
 
 
-@pytest.mark.parametrize(("answer", "diagnosis", "word"), [
-    (recursive, "RecursionError", "without end"),
-    (lambda kernel_size, kind: torch.zeros(10 ** 15), "RuntimeError", "more memory"),
-    (lambda kernel_size, kind: undefined_name, "NameError", "undefined_name"),              # noqa: F821
-    (lambda kernel_size, kind: exit(), "SystemExit", ""),
-    (lambda kernel_size, kind: next(iter(())), "StopIteration", ""),
-])
+@pytest.mark.parametrize(
+    ("answer", "diagnosis", "word"),
+    [
+        (recursive, "RecursionError", "without end"),
+        (lambda kernel_size, kind: torch.zeros(10**15), "RuntimeError", "more memory"),
+        (lambda kernel_size, kind: undefined_name, "NameError", "undefined_name"),  # noqa: F821
+        (lambda kernel_size, kind: exit(), "SystemExit", ""),
+        (lambda kernel_size, kind: next(iter(())), "StopIteration", ""),
+    ],
+)
 def test_errors_of_all_kinds(answer, diagnosis, word):
     verdict = mask.grade(answer)
     assert (verdict.status, verdict.diagnosis) == ("raised an error", diagnosis) and word in verdict.message
 
 
 # Checks end
+
 
 def endless(kernel_size, kind):
     while True:
@@ -694,7 +777,7 @@ def very_stubborn(kernel_size, kind):
     while True:
         try:
             kernel_size += 1
-        except:                                                             # noqa: E722
+        except:  # noqa: E722
             pass
 
 
@@ -717,7 +800,7 @@ def test_what_the_reference_imports_is_not_the_readers_time():
     def slow(x: float) -> float:
         """Twice x."""
         if not made:
-            time.sleep(0.5)                                                 # as torch's first optimizer does
+            time.sleep(0.5)  # as torch's first optimizer does
         made.append(x)
         return 2 * x
 
@@ -726,8 +809,7 @@ def test_what_the_reference_imports_is_not_the_readers_time():
             time.sleep(0.5)
         return x + x
 
-    made_by = core.exercise(minutes=1, difficulty="easy", hints=("Add.",), cases=[core.Case(1.0)])
-    assert made_by(slow).grade(mine, 0.3).passed
+    assert Exercise(slow, minutes=1, difficulty="easy", cases=[Case(1.0)]).grade(mine, 0.3).passed
 
 
 def endless_once_in_a_while(kernel_size, kind):
@@ -736,8 +818,9 @@ def endless_once_in_a_while(kernel_size, kind):
     return mask.reference(kernel_size, kind)
 
 
-@pytest.mark.parametrize("answer", [endless, stubborn, very_stubborn, sleeping, waiting, printing,
-                                    endless_once_in_a_while])
+@pytest.mark.parametrize(
+    "answer", [endless, stubborn, very_stubborn, sleeping, waiting, printing, endless_once_in_a_while]
+)
 def test_what_does_not_end_is_stopped(answer, capsys):
     before, begin = threading.active_count(), time.monotonic()
     verdict = mask.grade(answer, seconds=0.3)
@@ -745,7 +828,7 @@ def test_what_does_not_end_is_stopped(answer, capsys):
     assert (verdict.status, verdict.diagnosis) == ("not yet", "does not end")
     assert "Stopped after 0.3 s: does your loop end?" in verdict.message
     assert len(verdict.printed) < 1100
-    if answer not in (sleeping, waiting):                                   # those end when they wake up
+    if answer not in (sleeping, waiting):  # those end when they wake up
         assert threading.active_count() == before
     assert mask.grade(mask.reference).passed
     assert capsys.readouterr().out == ""
@@ -767,14 +850,16 @@ def test_the_reader_can_interrupt():
 
 def test_checks_run_in_any_thread():
     verdicts = []
-    thread = threading.Thread(target=lambda: verdicts.extend(
-        [mask.grade(mask.reference), mask.grade(endless, seconds=0.2)]))
+    thread = threading.Thread(
+        target=lambda: verdicts.extend([mask.grade(mask.reference), mask.grade(endless, seconds=0.2)])
+    )
     thread.start()
     thread.join(20)
     assert [verdict.status for verdict in verdicts] == ["passed", "not yet"]
 
 
 # Checks leave no trace
+
 
 def disturbing(kernel_size, kind):
     torch.manual_seed(0)
@@ -801,9 +886,20 @@ def everything():
     thread = threading.Thread(target=lambda: new_thread.append(torch.get_num_threads()))
     thread.start()
     thread.join()
-    return (torch.get_rng_state().tolist(), torch.initial_seed(), numpy_state[1].tolist(), numpy_state[2:],
-            random.getstate(), torch.get_default_dtype(), torch.get_default_device(), torch.is_grad_enabled(),
-            torch.get_num_threads(), new_thread, list(warnings.filters), torch.zeros(1).device)
+    return (
+        torch.get_rng_state().tolist(),
+        torch.initial_seed(),
+        numpy_state[1].tolist(),
+        numpy_state[2:],
+        random.getstate(),
+        torch.get_default_dtype(),
+        torch.get_default_device(),
+        torch.is_grad_enabled(),
+        torch.get_num_threads(),
+        new_thread,
+        list(warnings.filters),
+        torch.zeros(1).device,
+    )
 
 
 @pytest.mark.parametrize("answer", [mask.reference, disturbing, disturbing_for_ever, no_return, recursive])
@@ -819,7 +915,7 @@ def test_global_state_is_untouched(answer):
 def test_no_exercise_touches_the_random_state(exercise):
     before = everything()
     exercise.grade(exercise.reference)
-    exercise.grade(exercise.mistakes[0].function)
+    exercise.grade(exercise.function_of(exercise.mistakes[0]))
     assert everything() == before
 
 
@@ -830,7 +926,7 @@ def test_the_reader_s_own_settings_do_not_matter(exercise):
     try:
         with torch.inference_mode():
             assert exercise.grade(exercise.reference).passed
-            assert exercise.grade(exercise.mistakes[0].function).diagnosis == exercise.mistakes[0].name
+            assert exercise.grade(exercise.function_of(exercise.mistakes[0])).diagnosis == exercise.mistakes[0].name
     finally:
         torch.set_default_dtype(torch.float32)
         torch.set_default_device(None)
@@ -848,8 +944,9 @@ def test_prints_are_shown_in_part(capsys):
 
 # What readers see
 
+
 def test_hints_run_out_kindly(capsys):
-    exercise = core.Exercise(mask.reference, 1, "easy", ("one", "two", "three"), mask.cases)
+    exercise = Exercise(mask.reference, minutes=1, difficulty="easy", hints=("one", "two", "three"), cases=mask.cases)
     for word in ("hint 1 of 3", "hint 2 of 3", "hint 3 of 3", "the last of 3 hints", "the last of 3 hints"):
         assert exercise.hint() is None
         assert word in capsys.readouterr().out
@@ -867,7 +964,7 @@ def test_check_says_what_the_notebook_goes_on_with(capsys):
     mask.check(RIGHT["causal_mask"][0])
     out = capsys.readouterr().out
     assert "passed" in out and "reference" not in out
-    mask.check(mask.reference)                  # a cell that checks, run again without the cell that defines
+    mask.check(mask.reference)  # a cell that checks, run again without the cell that defines
     assert "This is the reference itself" in capsys.readouterr().out
 
 
@@ -878,5 +975,8 @@ def test_boxes_are_escaped():
 
 
 def test_a_mistake_is_one_change_that_exists():
-    with pytest.raises(ValueError, match="occurs 0 times"):
-        mask.mistake("none", "no such text", "", "")
+    table = dict(minutes=1, difficulty="easy", cases=mask.cases)
+    with pytest.raises(ValueError, match="'no such text' occurs 0 times"):
+        Exercise(mask.reference, **table, mistakes=[Mistake("none", "no such text", "", "")])
+    with pytest.raises(ValueError, match="the symptom 'none' has no message"):
+        Exercise(mask.reference, **table, symptoms=[Symptom("none", lambda results: True)])

@@ -14,7 +14,6 @@ from spoilt import verdicts
 from torch.distributions import Categorical, Normal, kl_divergence
 
 from gencourse.exercises import failures
-from gencourse.exercises.core import Exercise
 from gencourse.exercises.failures import (
     ascend,
     birthday_support,
@@ -23,6 +22,7 @@ from gencourse.exercises.failures import (
     free_bits_kl,
     memorisation_score,
 )
+from gencourse.exercises.machine.exercise import Exercise
 
 EXERCISES = {name: thing for name, thing in vars(failures).items() if isinstance(thing, Exercise)}
 RIGHT = []
@@ -34,6 +34,7 @@ def right(fn):
 
 
 # collapse_score
+
 
 @right
 def collapse_score__looped(labels, n_classes):
@@ -77,6 +78,7 @@ def collapse_score__entropy(labels, n_classes):
 
 # free_bits_kl
 
+
 @right
 def free_bits_kl__library(mean, log_var, free):
     kl = kl_divergence(Normal(mean, (log_var / 2).exp()), Normal(0.0, 1.0)).mean(0)
@@ -106,6 +108,7 @@ def free_bits_kl__where(mean, log_var, free):
 
 
 # memorisation_score
+
 
 @right
 def memorisation_score__looped(train, held_out, samples):
@@ -146,6 +149,7 @@ def memorisation_score__ranks(train, held_out, samples):
 
 
 # ascend
+
 
 @right
 def ascend__sgd(discriminator, x, steps, lr):
@@ -192,13 +196,14 @@ def ascend__descends_the_negative(discriminator, x, steps, lr):
     while steps:
         leaf = torch.autograd.Variable(x, requires_grad=True)
         out = discriminator(leaf)
-        slope, = torch.autograd.grad(-out, leaf, torch.ones_like(out))
+        (slope,) = torch.autograd.grad(-out, leaf, torch.ones_like(out))
         x = torch.minimum(torch.maximum(x - lr * slope, torch.zeros(())), torch.ones(()))
         steps -= 1
     return x.double()
 
 
 # dirac_eigenvalues
+
 
 @right
 def dirac_eigenvalues__library(gamma):
@@ -242,6 +247,7 @@ def dirac_eigenvalues__real_where_they_are(gamma):
 @right
 def dirac_eigenvalues__by_autograd(gamma):
     with torch.inference_mode(False), torch.enable_grad():
+
         def field(at):
             slope = torch.sigmoid(-at[0] * at[1])
             return torch.stack([-at[1] * slope, at[0] * slope - gamma * at[1]])
@@ -251,6 +257,7 @@ def dirac_eigenvalues__by_autograd(gamma):
 
 
 # birthday_support
+
 
 @right
 def birthday_support__looped(samples, threshold):
@@ -282,6 +289,7 @@ def birthday_support__numpy(samples, threshold):
 
 # Wrong answers that are no mistake of the lists, or are written otherwise
 
+
 def shares(labels, n_classes):
     return torch.bincount(labels, minlength=n_classes).double() / len(labels)
 
@@ -302,16 +310,18 @@ def mann_whitney(d, h):
 
 def climb(step=lambda x, slope, lr: (x + lr * slope).clamp(0, 1), total=torch.sum, after=None, before=None):
     """Ascent, with something changed."""
+
     def answer(discriminator, x, steps, lr):
         if before:
             before(discriminator, x)
         for _ in range(steps):
             x = x.detach().requires_grad_()
-            slope, = torch.autograd.grad(total(discriminator(x)), x)
+            (slope,) = torch.autograd.grad(total(discriminator(x)), x)
             x = step(x, slope, lr)
         if after:
             after(discriminator, x)
         return x.detach()
+
     return answer
 
 
@@ -353,7 +363,7 @@ def wiping(discriminator, x, steps, lr):
 def in_place(discriminator, x, steps, lr):
     for _ in range(steps):
         leaf = x.clone().requires_grad_()
-        slope, = torch.autograd.grad(discriminator(leaf).sum(), leaf)
+        (slope,) = torch.autograd.grad(discriminator(leaf).sum(), leaf)
         x += lr * slope
         x.clamp_(0, 1)
     return x.clone()
@@ -390,73 +400,121 @@ def support(count, pairs=lambda s: s * (s - 1) / 2, none=math.inf):
     def answer(samples, threshold):
         n = float(count(samples, threshold))
         return pairs(len(samples)) / n if n else none
+
     return answer
 
 
 WRONG = [
     (collapse_score, lambda c, k: (shares(c, k) * (k * shares(c, k)).log()).sum(), "0 · log 0"),
-    (collapse_score, lambda c, k: math.log(k) - Categorical(torch.bincount(c) + 0.1).entropy(),
-     "not log K where one class is left"),
-    (collapse_score, lambda c, k: math.log(len(c.unique())) - torch.special.entr(shares(c, k)).sum(),
-     "only the classes that occur"),
-    (collapse_score, lambda c, k: math.log(len(torch.bincount(c))) - torch.special.entr(shares(c, k)).sum(),
-     "only up to the largest class"),
-    (collapse_score, lambda c, k: (shares(c, k) * (k * shares(c, k) + 1e-12).log()).mean(),
-     "averaged over the classes"),
-    (collapse_score, lambda c, k: math.log(k) - torch.special.entr(shares(c, k) + 0.01).sum(),
-     "not 0 where all classes come alike"),
-    (collapse_score, lambda c, k: -(shares(c, k).clamp(min=1e-3) * k).log().mean(),
-     "not log K where one class is left"),
+    (
+        collapse_score,
+        lambda c, k: math.log(k) - Categorical(torch.bincount(c) + 0.1).entropy(),
+        "not log K where one class is left",
+    ),
+    (
+        collapse_score,
+        lambda c, k: math.log(len(c.unique())) - torch.special.entr(shares(c, k)).sum(),
+        "only the classes that occur",
+    ),
+    (
+        collapse_score,
+        lambda c, k: math.log(len(torch.bincount(c))) - torch.special.entr(shares(c, k)).sum(),
+        "only up to the largest class",
+    ),
+    (
+        collapse_score,
+        lambda c, k: (shares(c, k) * (k * shares(c, k) + 1e-12).log()).mean(),
+        "averaged over the classes",
+    ),
+    (
+        collapse_score,
+        lambda c, k: math.log(k) - torch.special.entr(shares(c, k) + 0.01).sum(),
+        "not 0 where all classes come alike",
+    ),
+    (
+        collapse_score,
+        lambda c, k: -(shares(c, k).clamp(min=1e-3) * k).log().mean(),
+        "not log K where one class is left",
+    ),
     (collapse_score, lambda c, k: shares(c, k).std(), "not log K where one class is left"),
     (collapse_score, lambda c, k: 1 - len(c.unique()) / k, "not log K where one class is left"),
     (collapse_score, lambda c, k: math.log(k / len(c.unique())), "differs"),
     (collapse_score, lambda c, k: math.log(k) - math.log(1 / shares(c, k).square().sum()), "differs"),
     (collapse_score, lambda c, k: math.log(k) + shares(c, k).max().log(), "differs"),
-    (collapse_score, lambda c, k: math.log2(k) - torch.special.entr(shares(c, k)).sum() / math.log(2),
-     "bits instead of nats"),
+    (
+        collapse_score,
+        lambda c, k: math.log2(k) - torch.special.entr(shares(c, k)).sum() / math.log(2),
+        "bits instead of nats",
+    ),
     (collapse_score, lambda c, k: -(shares(c, k) * (k * shares(c, k) + 1e-12).log()).sum(), "the sign is turned"),
     (collapse_score, lambda c, k: shares(c, k), "wrong shape"),
-
     (free_bits_kl, lambda m, s, f: kl_of(m, s).mean(0).clamp(max=f).sum(), "the smaller of the two"),
     (free_bits_kl, lambda m, s, f: torch.relu(kl_of(m, s).mean(0) - f).sum(), "what is above the allowance"),
     (free_bits_kl, lambda m, s, f: kl_of(m, s).clamp(min=f).sum(1).mean(), "for each example by itself"),
     (free_bits_kl, lambda m, s, f: kl_of(m, s).clamp(min=f).mean(), "the KL itself is wrong"),
-    (free_bits_kl, lambda m, s, f: torch.where(kl_of(m, s) > f, kl_of(m, s), f).sum() / len(m),
-     "for each example by itself"),
+    (
+        free_bits_kl,
+        lambda m, s, f: torch.where(kl_of(m, s) > f, kl_of(m, s), f).sum() / len(m),
+        "for each example by itself",
+    ),
     (free_bits_kl, lambda m, s, f: (kl_of(m, s).mean(0) - f).abs().sum(), "differs"),
-    (free_bits_kl, lambda m, s, f: torch.logaddexp(kl_of(m, s).mean(0), torch.tensor(f)).sum(),
-     "the KL itself is wrong"),
-    (free_bits_kl, lambda m, s, f: torch.where(kl_of(m, s).mean(0) > f, kl_of(m, s).mean(0), 0.9 * f).sum(),
-     "below the allowance"),
-    (free_bits_kl, lambda m, s, f: (kl_of(m, s).mean(0) + (f - kl_of(m, s).mean(0)).clamp(min=0).detach()).sum(),
-     "idle dimensions learn"),
+    (
+        free_bits_kl,
+        lambda m, s, f: torch.logaddexp(kl_of(m, s).mean(0), torch.tensor(f)).sum(),
+        "the KL itself is wrong",
+    ),
+    (
+        free_bits_kl,
+        lambda m, s, f: torch.where(kl_of(m, s).mean(0) > f, kl_of(m, s).mean(0), 0.9 * f).sum(),
+        "below the allowance",
+    ),
+    (
+        free_bits_kl,
+        lambda m, s, f: (kl_of(m, s).mean(0) + (f - kl_of(m, s).mean(0)).clamp(min=0).detach()).sum(),
+        "idle dimensions learn",
+    ),
     (free_bits_kl, lambda m, s, f: kl_of(m, s.detach()).mean(0).clamp(min=f).sum(), "the gradients are wrong"),
     (free_bits_kl, lambda m, s, f: kl_of(m, s).mean(0).clamp(min=f).sum().item(), "no gradient"),
     (free_bits_kl, lambda m, s, f: np.maximum(kl_of(m, s).numpy().mean(0), f).sum(), "no gradient"),
     (free_bits_kl, lambda m, s, f: kl_of(m, s).mean(0, keepdim=True).clamp(min=f).sum(1), "wrong shape"),
     (free_bits_kl, lambda m, s, f: kl_of(m, (s / 2).exp()).mean(0).clamp(min=f).sum(), "the KL itself is wrong"),
     (free_bits_kl, lambda m, s, f: kl_of(m, s).median(0).values.clamp(min=f).sum(), "the KL itself is wrong"),
-
     (memorisation_score, lambda t, h, s: mann_whitney(nearest(h, t), nearest(s, t)), "the sign is turned"),
     (memorisation_score, lambda t, h, s: mann_whitney(nearest(s, h), nearest(h, s)), "the wrong count of pairs"),
     (memorisation_score, lambda t, h, s: mann_whitney(nearest(s, t), nearest(s, h)), "the wrong count of pairs"),
     (memorisation_score, lambda t, h, s: mann_whitney(nearest(t, s), nearest(t, h)), "the minimum over the wrong axis"),
-    (memorisation_score, lambda t, h, s: (nearest(s, t) < nearest(h, t).min()).double().mean(),
-     "the wrong count of pairs"),
-    (memorisation_score, lambda t, h, s: (nearest(s, t).log().mean() - nearest(h, t).log().mean()), "not a number"),
+    (
+        memorisation_score,
+        lambda t, h, s: (nearest(s, t) < nearest(h, t).min()).double().mean(),
+        "the wrong count of pairs",
+    ),
+    (memorisation_score, lambda t, h, s: nearest(s, t).log().mean() - nearest(h, t).log().mean(), "not a number"),
     (memorisation_score, lambda t, h, s: nearest(s, t).median() - nearest(h, t).median(), "the wrong count of pairs"),
     (memorisation_score, lambda t, h, s: 2 * mann_whitney(nearest(s, t), nearest(h, t)), "off by a constant factor"),
     (memorisation_score, lambda t, h, s: mann_whitney(nearest(s, t), nearest(h, t)).abs(), "the sign is lost"),
-    (memorisation_score, lambda t, h, s: mann_whitney(nearest(s, t), nearest(h, t))
-     * math.sqrt((len(s) + len(h) + 1) / (len(s) + len(h) - 1)), "the scale"),
-    (memorisation_score, lambda t, h, s: (mann_whitney(nearest(s, t), nearest(h, t)) < -2).double(),
-     "the wrong count of pairs"),
+    (
+        memorisation_score,
+        lambda t, h, s: (
+            mann_whitney(nearest(s, t), nearest(h, t)) * math.sqrt((len(s) + len(h) + 1) / (len(s) + len(h) - 1))
+        ),
+        "the scale",
+    ),
+    (
+        memorisation_score,
+        lambda t, h, s: (mann_whitney(nearest(s, t), nearest(h, t)) < -2).double(),
+        "the wrong count of pairs",
+    ),
     (memorisation_score, lambda t, h, s: (nearest(s, t) > nearest(h, t)).double().mean(), "RuntimeError"),
-    (memorisation_score, lambda t, h, s: mann_whitney(torch.cdist(s, t).argmin(1), torch.cdist(h, t).argmin(1)),
-     "the wrong count of pairs"),
-    (memorisation_score, lambda t, h, s: mann_whitney(nearest(s, t).round(), nearest(h, t).round()),
-     "the wrong count of pairs"),
-
+    (
+        memorisation_score,
+        lambda t, h, s: mann_whitney(torch.cdist(s, t).argmin(1), torch.cdist(h, t).argmin(1)),
+        "the wrong count of pairs",
+    ),
+    (
+        memorisation_score,
+        lambda t, h, s: mann_whitney(nearest(s, t).round(), nearest(h, t).round()),
+        "the wrong count of pairs",
+    ),
     (ascend, climb(lambda x, g, lr: (x - lr * g).clamp(0, 1)), "downhill"),
     (ascend, climb(lambda x, g, lr: x + lr * g), "pixels leave 0 to 1"),
     (ascend, climb(lambda x, g, lr: x + lr * g, after=lambda d, x: x.data.clamp_(0, 1)), "put back at the end only"),
@@ -483,13 +541,21 @@ WRONG = [
     (ascend, lambda d, x, steps, lr: ascend.reference(d, x, steps, lr).flatten(1), "wrong shape"),
     (ascend, lambda d, x, steps, lr: ascend.reference(d, x, max(steps, 1), lr), "`steps = 0` goes wrong"),
     (ascend, lambda d, x, steps, lr: x, "the step is wrong"),
-
-    (dirac_eigenvalues, lambda g: [-g / 2 + math.sqrt(g**2 / 4 - 0.25), -g / 2 - math.sqrt(g**2 / 4 - 0.25)],
-     "the real root of a negative number"),
-    (dirac_eigenvalues, lambda g: -g / 2 + np.array([1, -1]) * np.sqrt(g**2 / 4 - 0.25),
-     "the real root of a negative number"),
-    (dirac_eigenvalues, lambda g: -g / 2 + torch.tensor([1, -1]) * torch.tensor(g**2 / 4 - 0.25).sqrt(),
-     "the real root of a negative number"),
+    (
+        dirac_eigenvalues,
+        lambda g: [-g / 2 + math.sqrt(g**2 / 4 - 0.25), -g / 2 - math.sqrt(g**2 / 4 - 0.25)],
+        "the real root of a negative number",
+    ),
+    (
+        dirac_eigenvalues,
+        lambda g: -g / 2 + np.array([1, -1]) * np.sqrt(g**2 / 4 - 0.25),
+        "the real root of a negative number",
+    ),
+    (
+        dirac_eigenvalues,
+        lambda g: -g / 2 + torch.tensor([1, -1]) * torch.tensor(g**2 / 4 - 0.25).sqrt(),
+        "the real root of a negative number",
+    ),
     (dirac_eigenvalues, lambda g: np.linalg.eigvals([[0, -1], [1, -g]]), "the slope at 0 taken as 1"),
     (dirac_eigenvalues, lambda g: np.linalg.eigvals([[0, 0.5], [0.5, -g]]), "a saddle"),
     (dirac_eigenvalues, lambda g: np.linalg.eigvals([[-g, -0.5], [0.5, -g]]), "both players punished"),
@@ -509,35 +575,55 @@ WRONG = [
     (dirac_eigenvalues, lambda g: cmath.sqrt(g**2 / 4 - 0.25) - g / 2, "wrong shape"),
     (dirac_eigenvalues, lambda g: np.eye(2), "wrong shape"),
     (dirac_eigenvalues, lambda g: "stable", "wrong type"),
-
     (birthday_support, support(lambda x, t: (near(x) <= t).sum()), "the whole table is counted"),
     (birthday_support, support(lambda x, t: (near(x) <= t).triu().sum()), "each sample paired with itself"),
     (birthday_support, support(lambda x, t: (near(x) <= t).sum() - len(x)), "every pair counted twice"),
-    (birthday_support, support(lambda x, t: (torch.pdist(x) <= t).sum(), lambda s: s * (s - 1)),
-     "all pairs counted twice"),
-    (birthday_support, support(lambda x, t: (torch.pdist(x) <= t).sum(), lambda s: s**2),
-     "not 1 where all are the same"),
+    (
+        birthday_support,
+        support(lambda x, t: (torch.pdist(x) <= t).sum(), lambda s: s * (s - 1)),
+        "all pairs counted twice",
+    ),
+    (
+        birthday_support,
+        support(lambda x, t: (torch.pdist(x) <= t).sum(), lambda s: s**2),
+        "not 1 where all are the same",
+    ),
     (birthday_support, support(lambda x, t: len(x) - len(x.unique(dim=0))), "right without repetitions"),
     (birthday_support, support(lambda x, t: (near(x) <= t).triu(1).any(0).sum()), "repetitions instead of pairs"),
     (birthday_support, support(lambda x, t: (torch.pdist(x) < t / 3).sum()), "what coincides"),
     (birthday_support, support(lambda x, t: (torch.pdist(x) <= t).sum(), none=-1.0), "no two alike"),
     (birthday_support, lambda x, t: len(x) * (len(x) - 1) / 2 / int((torch.pdist(x) <= t).sum()), "no two alike"),
     (birthday_support, lambda x, t: float(len(x) ** 2), "not 1 where all are the same"),
-    (birthday_support, lambda x, t: len(x) * (len(x) - 1) / 2 / ((torch.pdist(x) <= t).sum().item() + 1e-9),
-     "no two alike"),
-    (birthday_support, support(lambda x, t: ((x[:, None] - x).abs() <= t).all(-1).triu(1).sum()),
-     "each number by itself"),
-    (birthday_support, support(lambda x, t: (near(x) <= t).fill_diagonal_(False).any(1).sum()),
-     "samples that have a duplicate"),
+    (
+        birthday_support,
+        lambda x, t: len(x) * (len(x) - 1) / 2 / ((torch.pdist(x) <= t).sum().item() + 1e-9),
+        "no two alike",
+    ),
+    (
+        birthday_support,
+        support(lambda x, t: ((x[:, None] - x).abs() <= t).all(-1).triu(1).sum()),
+        "each number by itself",
+    ),
+    (
+        birthday_support,
+        support(lambda x, t: (near(x) <= t).fill_diagonal_(False).any(1).sum()),
+        "samples that have a duplicate",
+    ),
     (birthday_support, support(lambda x, t: (torch.pdist(x[:, :1]) <= t).sum()), "what coincides"),
-    (birthday_support, support(lambda x, t: (torch.pdist(x) <= t).any(), lambda s: s * s),
-     "the square of the sample size"),
+    (
+        birthday_support,
+        support(lambda x, t: (torch.pdist(x) <= t).any(), lambda s: s * s),
+        "the square of the sample size",
+    ),
     (birthday_support, lambda x, t: int((torch.pdist(x) <= t).sum()) > 0, "differs"),
 ]
 
 
-@pytest.mark.parametrize(("exercise", "answer", "diagnosis"), WRONG,
-                         ids=[f"{exercise.name}: {diagnosis}" for exercise, _, diagnosis in WRONG])
+@pytest.mark.parametrize(
+    ("exercise", "answer", "diagnosis"),
+    WRONG,
+    ids=[f"{exercise.name}: {diagnosis}" for exercise, _, diagnosis in WRONG],
+)
 def test_wrong_answers(exercise, answer, diagnosis):
     verdict = exercise.grade(answer)
     assert not verdict.passed and verdict.diagnosis == diagnosis, verdict
@@ -550,8 +636,9 @@ SPOILT = {
     "empty": lambda v: torch.zeros(0),
     "NaN": lambda v: torch.as_tensor(v) * math.nan,
     "infinite": lambda v: torch.as_tensor(v) - math.inf,
-    "one NaN": lambda v: torch.where(torch.arange(torch.as_tensor(v).numel()).reshape(torch.as_tensor(v).shape) == 0,
-                                     math.nan, torch.as_tensor(v)),
+    "one NaN": lambda v: torch.where(
+        torch.arange(torch.as_tensor(v).numel()).reshape(torch.as_tensor(v).shape) == 0, math.nan, torch.as_tensor(v)
+    ),
     "huge": lambda v: torch.as_tensor(v) * 1e9 + 1,
     "complex": lambda v: torch.as_tensor(v) * (1 + 2j),
 }

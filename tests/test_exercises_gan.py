@@ -12,7 +12,6 @@ from spoilt import verdicts
 from torch.nn import functional as F
 
 from gencourse.exercises import gan
-from gencourse.exercises.core import Exercise
 from gencourse.exercises.gan import (
     best_discriminator,
     discriminator_loss,
@@ -23,6 +22,7 @@ from gencourse.exercises.gan import (
     mode_count,
     r1_penalty,
 )
+from gencourse.exercises.machine.exercise import Exercise
 
 EXERCISES = {name: thing for name, thing in vars(gan).items() if isinstance(thing, Exercise)}
 RIGHT = []
@@ -34,6 +34,7 @@ def right(fn):
 
 
 # discriminator_loss
+
 
 @right
 def discriminator_loss__library(real_logits, fake_logits):
@@ -71,6 +72,7 @@ def discriminator_loss__in_place(real_logits, fake_logits):
 
 # generator_loss
 
+
 @right
 def generator_loss__library(fake_logits):
     return F.binary_cross_entropy_with_logits(fake_logits, torch.ones_like(fake_logits))
@@ -94,14 +96,16 @@ def generator_loss__looped(fake_logits):
 
 # discriminator_step
 
+
 @right
 def discriminator_step__library(generator, discriminator, optimizer, real, z):
     with torch.no_grad():
         fake = generator(z)
     optimizer.zero_grad(set_to_none=False)
     real_logits, fake_logits = discriminator(real), discriminator(fake)
-    loss = (F.binary_cross_entropy_with_logits(real_logits, torch.ones(len(real)))
-            + F.binary_cross_entropy_with_logits(fake_logits, torch.zeros(len(z))))
+    loss = F.binary_cross_entropy_with_logits(real_logits, torch.ones(len(real))) + F.binary_cross_entropy_with_logits(
+        fake_logits, torch.zeros(len(z))
+    )
     loss.backward()
     optimizer.step()
     return loss.item()
@@ -123,7 +127,7 @@ def discriminator_step__half_by_half(generator, discriminator, optimizer, real, 
 def discriminator_step__one_pass(generator, discriminator, optimizer, real, z):
     x = torch.cat([real, generator(z).data])
     logits = discriminator(x)
-    loss = -F.logsigmoid(logits[: len(real)]).mean() - F.logsigmoid(-logits[len(real):]).mean()
+    loss = -F.logsigmoid(logits[: len(real)]).mean() - F.logsigmoid(-logits[len(real) :]).mean()
     weights = list(discriminator.parameters())
     for w, slope in zip(weights, torch.autograd.grad(loss, weights)):
         w.grad = slope
@@ -156,6 +160,7 @@ def discriminator_step__inputs_named(generator, discriminator, optimizer, real, 
 
 
 # generator_step
+
 
 @right
 def generator_step__library(generator, discriminator, optimizer, z):
@@ -202,6 +207,7 @@ def generator_step__chain_rule(generator, discriminator, optimizer, z):
 
 # gradient_penalty
 
+
 @right
 def gradient_penalty__other_end(critic, real, fake, generator):
     u = torch.rand((real.shape[0],) + (1,) * (real.ndim - 1), generator=generator)
@@ -217,7 +223,7 @@ def gradient_penalty__looped(critic, real, fake, generator):
     for r, f in zip(real, fake):
         u = torch.rand((), generator=generator, dtype=torch.float64).float()
         x = (f + u * (r - f))[None].requires_grad_()
-        slope, = torch.autograd.grad(critic(x)[0], x, create_graph=True)
+        (slope,) = torch.autograd.grad(critic(x)[0], x, create_graph=True)
         total = total + (slope.pow(2).sum().sqrt() - 1) ** 2
     return total / len(real)
 
@@ -237,7 +243,7 @@ def gradient_penalty__in_place(critic, real, fake, generator):
     real *= u
     real += fake
     real.requires_grad_()
-    slope, = torch.autograd.grad(critic(real).sum(), real, create_graph=True)
+    (slope,) = torch.autograd.grad(critic(real).sum(), real, create_graph=True)
     return (torch.linalg.vector_norm(slope, dim=tuple(range(1, real.dim()))) - 1).pow(2).mean().double()
 
 
@@ -246,7 +252,7 @@ def gradient_penalty__seeds_numpy(critic, real, fake, generator):
     rng = np.random.default_rng(int(torch.randint(2**31, (1,), generator=generator)))
     u = torch.tensor(rng.uniform(size=(len(real), *[1] * (real.dim() - 1))), dtype=torch.float32)
     x = (u * real + (1 - u) * fake).requires_grad_()
-    slope, = torch.autograd.grad(critic(x).sum(), x, create_graph=True)
+    (slope,) = torch.autograd.grad(critic(x).sum(), x, create_graph=True)
     return (slope.flatten(1).norm(dim=1) - 1).square().mean()
 
 
@@ -259,12 +265,13 @@ def gradient_penalty__torch_func(critic, real, fake, generator):
 
 # r1_penalty
 
+
 @right
 def r1_penalty__looped(discriminator, real):
     total = 0
     for image in real:
         x = image[None].clone().requires_grad_()
-        slope, = torch.autograd.grad(discriminator(x).squeeze(), x, create_graph=True)
+        (slope,) = torch.autograd.grad(discriminator(x).squeeze(), x, create_graph=True)
         total = total + (slope**2).sum()
     return total / len(real)
 
@@ -280,11 +287,12 @@ def r1_penalty__sum_over_batch_size(discriminator, real):
 @right
 def r1_penalty__norm_squared(discriminator, real):
     x = real.clone().requires_grad_()
-    slope, = torch.autograd.grad(discriminator(x).sum(), x, create_graph=True)
+    (slope,) = torch.autograd.grad(discriminator(x).sum(), x, create_graph=True)
     return torch.einsum("bi,bi->", slope.flatten(1), slope.flatten(1)) / len(real)
 
 
 # best_discriminator
+
 
 @right
 def best_discriminator__logaddexp(log_p, log_q):
@@ -316,6 +324,7 @@ def best_discriminator__tanh(log_p, log_q):
 
 
 # mode_count
+
 
 @right
 def mode_count__looped(samples, centres, sigma):
@@ -355,13 +364,21 @@ def mode_count__matrix_product(samples, centres, sigma):
 
 # Wrong answers that are no mistake of the lists, or are written otherwise
 
+
 def bce(logits, label, **how):
     return F.binary_cross_entropy_with_logits(logits, torch.full_like(logits, float(label)), **how)
 
 
-def d_turn(loss=lambda r, f: F.softplus(-r).mean() + F.softplus(f).mean(), before=None, after=None, cut=True,
-           clear=True, codes=None):
+def d_turn(
+    loss=lambda r, f: F.softplus(-r).mean() + F.softplus(f).mean(),
+    before=None,
+    after=None,
+    cut=True,
+    clear=True,
+    codes=None,
+):
     """A step of the discriminator, with something changed."""
+
     def step(generator, discriminator, optimizer, real, z):
         if before:
             before(generator, discriminator, optimizer)
@@ -375,6 +392,7 @@ def d_turn(loss=lambda r, f: F.softplus(-r).mean() + F.softplus(f).mean(), befor
         if after:
             after(generator, discriminator, optimizer)
         return value.detach()
+
     return step
 
 
@@ -390,6 +408,7 @@ def g_turn(loss=lambda f: F.softplus(-f).mean(), before=None, after=None, codes=
         if after:
             after(generator, discriminator, optimizer)
         return value.detach()
+
     return step
 
 
@@ -468,15 +487,23 @@ def clips(generator, discriminator, optimizer):
         w.data.clamp_(-0.01, 0.01)
 
 
-def penalty(weight=None, point=None, length=lambda s: s.flatten(1).norm(dim=1),
-            of=lambda n: (n - 1).square().mean(), graph=True, total=torch.sum):
+def penalty(
+    weight=None,
+    point=None,
+    length=lambda s: s.flatten(1).norm(dim=1),
+    of=lambda n: (n - 1).square().mean(),
+    graph=True,
+    total=torch.sum,
+):
     """A gradient penalty, with something changed."""
+
     def answer(critic, real, fake, generator):
         column = (len(real), *[1] * (real.dim() - 1))
         u = weight(column, generator) if weight else torch.rand(column, generator=generator)
         x = (point(u, real, fake) if point else u * real + (1 - u) * fake).requires_grad_()
-        slope, = torch.autograd.grad(total(critic(x)), x, create_graph=graph)
+        (slope,) = torch.autograd.grad(total(critic(x)), x, create_graph=graph)
         return of(length(slope))
+
     return answer
 
 
@@ -498,8 +525,9 @@ def weights_only(critic, real, fake, generator):
 def r1(length=lambda s: s.square().flatten(1).sum(1), total=torch.sum, graph=True, points=lambda x: x):
     def answer(discriminator, real):
         x = points(real).requires_grad_()
-        slope, = torch.autograd.grad(total(discriminator(x)), x, create_graph=graph)
+        (slope,) = torch.autograd.grad(total(discriminator(x)), x, create_graph=graph)
         return length(slope).mean()
+
     return answer
 
 
@@ -509,7 +537,9 @@ def modes(good, captured=None, share=None):
         nearest, mode = distances.min(1)
         ok = good(nearest, sigma)
         return (captured or (lambda d, m, ok, s: len(m[ok].unique())))(distances, mode, ok, sigma), (
-            share or (lambda ok, k: ok.double().mean()))(ok, len(centres))
+            share or (lambda ok, k: ok.double().mean())
+        )(ok, len(centres))
+
     return answer
 
 
@@ -518,30 +548,50 @@ def three(nearest, sigma):
 
 
 WRONG = [
-    (discriminator_loss, lambda r, f: -torch.log(r.sigmoid() + 1e-8).mean() - torch.log(1 - f.sigmoid() + 1e-8).mean(),
-     "sigmoid, then logarithm"),
-    (discriminator_loss, lambda r, f: F.binary_cross_entropy(r.sigmoid(), torch.ones_like(r))
-     + F.binary_cross_entropy(f.sigmoid(), torch.zeros_like(f)), "sigmoid, then logarithm"),
-    (discriminator_loss, lambda r, f: F.softplus(-r.clamp(-20, 20)).mean() + F.softplus(f.clamp(-20, 20)).mean(),
-     "sigmoid, then logarithm"),
-    (discriminator_loss, lambda r, f: torch.log(1 + torch.exp(-r)).mean() + torch.log(1 + torch.exp(f)).mean(),
-     "sigmoid, then logarithm"),
+    (
+        discriminator_loss,
+        lambda r, f: -torch.log(r.sigmoid() + 1e-8).mean() - torch.log(1 - f.sigmoid() + 1e-8).mean(),
+        "sigmoid, then logarithm",
+    ),
+    (
+        discriminator_loss,
+        lambda r, f: (
+            F.binary_cross_entropy(r.sigmoid(), torch.ones_like(r))
+            + F.binary_cross_entropy(f.sigmoid(), torch.zeros_like(f))
+        ),
+        "sigmoid, then logarithm",
+    ),
+    (
+        discriminator_loss,
+        lambda r, f: F.softplus(-r.clamp(-20, 20)).mean() + F.softplus(f.clamp(-20, 20)).mean(),
+        "sigmoid, then logarithm",
+    ),
+    (
+        discriminator_loss,
+        lambda r, f: torch.log(1 + torch.exp(-r)).mean() + torch.log(1 + torch.exp(f)).mean(),
+        "sigmoid, then logarithm",
+    ),
     (discriminator_loss, lambda r, f: (F.softplus(-r) + F.softplus(f)).mean(), "batches of unlike size"),
     (discriminator_loss, lambda r, f: bce(r, 1) + bce(f, 1), "the generated ones are labelled real"),
     (discriminator_loss, lambda r, f: bce(r, 0) + bce(f, 1), "the labels are swapped"),
     (discriminator_loss, lambda r, f: bce(r, 0.9) + bce(f, 0), "differs"),
-    (discriminator_loss, lambda r, f: bce(r, 1, reduction="sum") + bce(f, 0, reduction="sum"),
-     "the sum over the batch"),
+    (
+        discriminator_loss,
+        lambda r, f: bce(r, 1, reduction="sum") + bce(f, 0, reduction="sum"),
+        "the sum over the batch",
+    ),
     (discriminator_loss, lambda r, f: F.logsigmoid(r).mean() + F.logsigmoid(-f).mean(), "the sign is turned"),
     (discriminator_loss, lambda r, f: F.softplus(-r).mean() - F.softplus(f).mean(), "a loss below 0"),
-    (discriminator_loss, lambda r, f: (F.softplus(-r).mean() * F.softplus(f).mean()), "not 2 log 2 where D = ½"),
+    (discriminator_loss, lambda r, f: F.softplus(-r).mean() * F.softplus(f).mean(), "not 2 log 2 where D = ½"),
     (discriminator_loss, lambda r, f: F.softplus(-(r.mean() - f)).mean() + F.softplus(f.mean() - r).mean(), "differs"),
     (discriminator_loss, lambda r, f: (bce(r, 1) + bce(f, 0)).item(), "no gradient"),
-    (discriminator_loss, lambda r, f: np.logaddexp(0, -r.numpy()).mean() + np.logaddexp(0, f.numpy()).mean(),
-     "no gradient"),
+    (
+        discriminator_loss,
+        lambda r, f: np.logaddexp(0, -r.numpy()).mean() + np.logaddexp(0, f.numpy()).mean(),
+        "no gradient",
+    ),
     (discriminator_loss, lambda r, f: F.softplus(-r.detach()).mean() + F.softplus(f).mean(), "the gradients are wrong"),
     (discriminator_loss, lambda r, f: bce(r, 1, reduction="none") + bce(f, 0, reduction="none"), "RuntimeError"),
-
     (generator_loss, lambda f: (1 - f.sigmoid()).log().mean(), "the saturating loss"),
     (generator_loss, lambda f: -(1 - f.sigmoid() + 1e-9).log().mean(), "the discriminator's loss"),
     (generator_loss, lambda f: F.logsigmoid(-f).mean(), "the saturating loss"),
@@ -561,19 +611,27 @@ WRONG = [
     (generator_loss, lambda f: F.softplus(-f).mean().item(), "no gradient"),
     (generator_loss, lambda f: F.softplus(-f.data).mean(), "no gradient"),
     (generator_loss, lambda f: F.softplus(-f).mean(0, keepdim=True), "wrong shape"),
-
     (discriminator_step, d_turn(cut=False), "`detach` is missing"),
     (discriminator_step, d_turn(clear=False), "the gradients are not cleared"),
     (discriminator_step, d_turn(lambda r, f: bce(r, 1) + bce(f, 1)), "the generated ones are labelled real"),
     (discriminator_step, d_turn(lambda r, f: (bce(r, 1) + bce(f, 0)) / 2), "halved"),
     (discriminator_step, d_turn(lambda r, f: bce(torch.cat([r, f]).sigmoid(), 1)), "differs"),
-    (discriminator_step, d_turn(lambda r, f: -(1 - r.sigmoid()).log().mean() - f.sigmoid().log().mean()),
-     "the labels are swapped"),
-    (discriminator_step, d_turn(lambda r, f: -r.sigmoid().log().mean() - (1 - f.sigmoid()).log().mean(), cut=False),
-     "`detach` is missing"),
+    (
+        discriminator_step,
+        d_turn(lambda r, f: -(1 - r.sigmoid()).log().mean() - f.sigmoid().log().mean()),
+        "the labels are swapped",
+    ),
+    (
+        discriminator_step,
+        d_turn(lambda r, f: -r.sigmoid().log().mean() - (1 - f.sigmoid()).log().mean(), cut=False),
+        "`detach` is missing",
+    ),
     (discriminator_step, d_turn(lambda r, f: F.relu(1 - r).mean() + F.relu(1 + f).mean()), "differs"),
-    (discriminator_step, d_turn(lambda r, f: -(r.sigmoid() + 1e-8).log().mean()
-                                - (1 - f.sigmoid() + 1e-8).log().mean()), "sigmoid, then logarithm"),
+    (
+        discriminator_step,
+        d_turn(lambda r, f: -(r.sigmoid() + 1e-8).log().mean() - (1 - f.sigmoid() + 1e-8).log().mean()),
+        "sigmoid, then logarithm",
+    ),
     (discriminator_step, d_turn(lambda r, f: bce(r, 1) + bce(f.sigmoid(), 0)), "differs"),
     (discriminator_step, d_turn(before=lambda g, d, o: g.eval()), "a player stays frozen"),
     (discriminator_step, d_turn(after=lambda g, d, o: d.eval()), "a player stays frozen"),
@@ -592,29 +650,39 @@ WRONG = [
     (discriminator_step, no_step, "the discriminator does not move"),
     (discriminator_step, nothing_returned, "returned nothing"),
     (discriminator_step, lambda g, d, o, real, z: (discriminator_step.reference(g, d, o, real, z), 0.0), "wrong shape"),
-    (discriminator_step, lambda g, d, o, real, z: 2 * discriminator_step.reference(g, d, o, real, z),
-     "right step, wrong loss"),
+    (
+        discriminator_step,
+        lambda g, d, o, real, z: 2 * discriminator_step.reference(g, d, o, real, z),
+        "right step, wrong loss",
+    ),
     (discriminator_step, lambda g, d, o, real: 0.0, "wrong parameters"),
-
     (generator_step, g_turn(lambda f: (1 - f.sigmoid()).log().mean()), "the saturating loss"),
     (generator_step, g_turn(lambda f: F.logsigmoid(-f).mean()), "the saturating loss"),
     (generator_step, g_turn(lambda f: bce(f, 0)), "the discriminator's loss"),
     (generator_step, g_turn(lambda f: bce(f.sigmoid(), 1)), "the sigmoid is taken twice"),
-    (generator_step, g_turn(lambda f: F.binary_cross_entropy(f.sigmoid(), torch.ones_like(f))),
-     "sigmoid, then logarithm"),
+    (
+        generator_step,
+        g_turn(lambda f: F.binary_cross_entropy(f.sigmoid(), torch.ones_like(f))),
+        "sigmoid, then logarithm",
+    ),
     (generator_step, g_turn(judge=no_judge_in_the_graph), "no graph"),
     (generator_step, g_turn(codes=torch.randn_like), "the noise is not z"),
     (generator_step, lambda g, d, o, z: d(g(z)).mean(), "neither the loss nor a step"),
     (generator_step, one_optimizer_for_both, "the discriminator moves too"),
     (generator_step, g_turn(after=lambda g, d, o: d.eval()), "a player stays frozen"),
     (generator_step, g_turn(before=lambda g, d, o: d.requires_grad_(False)), "a player stays frozen"),
-    (generator_step, g_turn(after=lambda g, d, o: torch.optim.SGD(d.parameters(), lr=0.1).step()),
-     "the discriminator moves too"),
-    (generator_step, g_turn(after=lambda g, d, o: [w.data.mul_(0.99) for w in g.parameters()]),
-     "right loss, wrong step"),
+    (
+        generator_step,
+        g_turn(after=lambda g, d, o: torch.optim.SGD(d.parameters(), lr=0.1).step()),
+        "the discriminator moves too",
+    ),
+    (
+        generator_step,
+        g_turn(after=lambda g, d, o: [w.data.mul_(0.99) for w in g.parameters()]),
+        "right loss, wrong step",
+    ),
     (generator_step, lambda g, d, o, z: F.softplus(-d(g(z))).mean(), "the generator does not move"),
     (generator_step, lambda g, d, o, z: -generator_step.reference(g, d, o, z), "right step, wrong loss"),
-
     (gradient_penalty, penalty(lambda c, g: torch.rand(c[0], *c[1:-1], 4, generator=g)), "RuntimeError"),
     (gradient_penalty, penalty(lambda c, g: torch.rand(1, generator=g)), "one weight for the whole batch"),
     (gradient_penalty, penalty(lambda c, g: torch.randn(c, generator=g).sigmoid()), "not uniform"),
@@ -627,8 +695,11 @@ WRONG = [
     (gradient_penalty, lambda c, r, f, g: gradient_penalty.reference(c, f, f, g), "the slope at the fake ones"),
     (gradient_penalty, penalty(of=lambda n: 0.5 * (n - 1).square().mean()), "a factor too much"),
     (gradient_penalty, penalty(lambda c, g: torch.rand(c)), "the generator is ignored"),
-    (gradient_penalty, penalty(lambda c, g: torch.rand(c, generator=torch.Generator().manual_seed(g.initial_seed()))),
-     "the generator is not used up"),
+    (
+        gradient_penalty,
+        penalty(lambda c, g: torch.rand(c, generator=torch.Generator().manual_seed(g.initial_seed()))),
+        "the generator is not used up",
+    ),
     (gradient_penalty, penalty(point=lambda u, r, f: torch.cat([r, f])), "the critic is asked elsewhere"),
     (gradient_penalty, penalty(point=lambda u, r, f: u * r + (1 - u) * f.flip(0)), "not between real and fake"),
     (gradient_penalty, penalty(point=lambda u, r, f: r + 0.1 * u * f), "not between real and fake"),
@@ -637,8 +708,11 @@ WRONG = [
     (gradient_penalty, penalty(length=lambda s: s.flatten(1).abs().amax(1)), "wrong from the slope on"),
     (gradient_penalty, penalty(length=lambda s: s.flatten(1).square().sum(1)), "the length is squared first"),
     (gradient_penalty, penalty(of=lambda n: (n.square().mean().sqrt() - 1).square()), "right for a single pair only"),
-    (gradient_penalty, penalty(of=lambda n: (n - 1).square().sum() / (len(n) - 1 or 1)),
-     "right for a single pair only"),
+    (
+        gradient_penalty,
+        penalty(of=lambda n: (n - 1).square().sum() / (len(n) - 1 or 1)),
+        "right for a single pair only",
+    ),
     (gradient_penalty, penalty(of=lambda n: (n.detach() - 1).square().mean()), "`create_graph` is missing"),
     (gradient_penalty, penalty(of=lambda n: (n - 1).square().mean().item()), "`create_graph` is missing"),
     (gradient_penalty, penalty(total=torch.mean), "the mean of the critic"),
@@ -646,7 +720,6 @@ WRONG = [
     (gradient_penalty, by_backward, "`create_graph` is missing"),
     (gradient_penalty, on_the_critic, "the critic is asked elsewhere"),
     (gradient_penalty, weights_only, "the critic is asked elsewhere"),
-
     (r1_penalty, r1(lambda s: s.flatten(1).norm(dim=1)), "the length is not squared"),
     (r1_penalty, r1(lambda s: s.square()), "averaged over the pixels"),
     (r1_penalty, r1(lambda s: s.square().sum(1)), "right for flat samples only"),
@@ -662,11 +735,13 @@ WRONG = [
     (r1_penalty, lambda d, x: sum(w.square().sum() for w in d.parameters()), "the squared length is wrong"),
     (r1_penalty, r1(lambda s: -s.square().flatten(1).sum(1)), "a penalty below 0"),
     (r1_penalty, r1(lambda s: s.flatten(1).abs().sum(1).square()), "the squared length is wrong"),
-
     (best_discriminator, lambda p, q: p.exp() / (p.exp() + q.exp() + 1e-12), "through the densities themselves"),
     (best_discriminator, lambda p, q: 1 / (1 + q.exp() / p.exp()), "through the densities themselves"),
-    (best_discriminator, lambda p, q: p.double().exp() / (p.double().exp() + q.double().exp()),
-     "through the densities themselves"),
+    (
+        best_discriminator,
+        lambda p, q: p.double().exp() / (p.double().exp() + q.double().exp()),
+        "through the densities themselves",
+    ),
     (best_discriminator, lambda p, q: torch.sigmoid((p - q).clamp(-2, 2)), "cut off near 0 and 1"),
     (best_discriminator, lambda p, q: torch.sigmoid(p - q).clamp(1e-3, 1 - 1e-3), "cut off near 0 and 1"),
     (best_discriminator, lambda p, q: torch.tanh(p - q), "not ½ where P = Q"),
@@ -676,7 +751,6 @@ WRONG = [
     (best_discriminator, lambda p, q: torch.softmax(torch.stack([p, q]), 0), "wrong shape"),
     (best_discriminator, lambda p, q: torch.sigmoid(2 * (p - q)), "½ is right, the rest is not"),
     (best_discriminator, lambda p, q: 0.5 + 0 * p.nan_to_num(), "½ is right, the rest is not"),
-
     (mode_count, modes(lambda n, s: n <= 3 * s**0.5), "what is good"),
     (mode_count, modes(lambda n, s: n <= 9 * s), "what is good"),
     (mode_count, modes(lambda n, s: n.square() <= 3 * s**2), "what is good"),
@@ -689,13 +763,19 @@ WRONG = [
     (mode_count, modes(three, None, lambda ok, k: 1 - ok.double().mean()), "the count is right, the share is not"),
     (mode_count, modes(three, None, lambda ok, k: 100.0 * ok.double().mean()), "per cent"),
     (mode_count, lambda x, c, s: mode_count.reference(x, c, s)[0], "wrong shape"),
-    (mode_count, lambda x, c, s: (mode_count.reference(x, c, s)[0] / len(c), mode_count.reference(x, c, s)[1]),
-     "the share of the modes"),
+    (
+        mode_count,
+        lambda x, c, s: (mode_count.reference(x, c, s)[0] / len(c), mode_count.reference(x, c, s)[1]),
+        "the share of the modes",
+    ),
 ]
 
 
-@pytest.mark.parametrize(("exercise", "answer", "diagnosis"), WRONG,
-                         ids=[f"{exercise.name}: {diagnosis}" for exercise, _, diagnosis in WRONG])
+@pytest.mark.parametrize(
+    ("exercise", "answer", "diagnosis"),
+    WRONG,
+    ids=[f"{exercise.name}: {diagnosis}" for exercise, _, diagnosis in WRONG],
+)
 def test_wrong_answers(exercise, answer, diagnosis):
     verdict = exercise.grade(answer)
     assert not verdict.passed and verdict.diagnosis == diagnosis, verdict
@@ -704,6 +784,7 @@ def test_wrong_answers(exercise, answer, diagnosis):
 @pytest.mark.parametrize("burnt", range(1, 30))
 def test_any_draws_of_the_weights_pass(burnt):
     """The tolerances are wide enough for weights that are drawn otherwise than by the reference."""
+
     def late(critic, real, fake, generator):
         torch.rand(burnt, generator=generator)
         return gradient_penalty.reference(critic, real, fake, generator)

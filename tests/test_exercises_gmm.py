@@ -12,7 +12,7 @@ from torch import distributions
 from torch.nn import functional as F
 
 from gencourse.exercises import gmm
-from gencourse.exercises.core import Exercise
+from gencourse.exercises.machine.exercise import Exercise
 
 EXERCISES = {name: thing for name, thing in vars(gmm).items() if isinstance(thing, Exercise)}
 RIGHT = []
@@ -91,8 +91,15 @@ def log_density__looped_numpy(x, log_weights, means, covariances):
         terms = []
         for k in range(len(means)):
             d = x[n] - means[k]
-            terms.append(log_weights[k] - 0.5 * (d @ np.linalg.solve(covariances[k], d)
-                         + np.linalg.slogdet(covariances[k])[1] + len(d) * np.log(2 * np.pi)))
+            terms.append(
+                log_weights[k]
+                - 0.5
+                * (
+                    d @ np.linalg.solve(covariances[k], d)
+                    + np.linalg.slogdet(covariances[k])[1]
+                    + len(d) * np.log(2 * np.pi)
+                )
+            )
         top = max(terms)
         out[n] = top + np.log(sum(np.exp(t - top) for t in terms))
     return out
@@ -157,8 +164,9 @@ def responsibilities__numpy(log_joint):
 def responsibilities__looped(log_joint):
     rows = []
     for row in log_joint.tolist():
-        rows.append([0.0 if own == -math.inf else 1 / sum(math.exp(min(other - own, 700)) for other in row)
-                     for own in row])
+        rows.append(
+            [0.0 if own == -math.inf else 1 / sum(math.exp(min(other - own, 700)) for other in row) for own in row]
+        )
     return rows
 
 
@@ -319,6 +327,7 @@ def kmeans_plus_plus__in_place(x, n_components, generator):
 
 # Wrong answers
 
+
 def changed(name, *changes):
     """The reference with several changes in its source: two mistakes at once, or one that is not in the list."""
     source = EXERCISES[name].solution_source
@@ -356,7 +365,7 @@ def one_spot_a_component(weights, means, stds, n, generator):
 def laplace(weights, means, stds, n, generator):
     component = torch.multinomial(weights, n, replacement=True, generator=generator)
     u = torch.rand(n, means.shape[1], generator=generator) - 0.5
-    return means[component] - stds[component, None] / 2 ** 0.5 * u.sign() * torch.log1p(-2 * u.abs()), component
+    return means[component] - stds[component, None] / 2**0.5 * u.sign() * torch.log1p(-2 * u.abs()), component
 
 
 def points_shuffled(weights, means, stds, n, generator):
@@ -453,51 +462,88 @@ WRONG = [
     ("sample_mixture", points_shuffled, "x and component do not belong together"),
     ("sample_mixture", copied_generator, "the generator is not used up"),
     ("sample_mixture", changed("sample_mixture", ("* noise", "* noise.abs()")), "noise to one side"),
-    ("sample_mixture", changed("sample_mixture", ("(weights, n", "(weights.square(), n")),
-     "the weights are not heeded"),
+    (
+        "sample_mixture",
+        changed("sample_mixture", ("(weights, n", "(weights.square(), n")),
+        "the weights are not heeded",
+    ),
     ("sample_mixture", changed("sample_mixture", ("* noise", "* noise / 2")), "wrong spread"),
-    ("sample_mixture", changed("sample_mixture", ("means[component] + ", "")),
-     "the points are not where their component is"),
-    ("sample_mixture", changed("sample_mixture", ("means[component]", "means.flip(0)[component]")),
-     "x and component do not belong together"),
+    (
+        "sample_mixture",
+        changed("sample_mixture", ("means[component] + ", "")),
+        "the points are not where their component is",
+    ),
+    (
+        "sample_mixture",
+        changed("sample_mixture", ("means[component]", "means.flip(0)[component]")),
+        "x and component do not belong together",
+    ),
     ("sample_mixture", then("sample_mixture", lambda both: both[0]), "wrong number of parts"),
     ("sample_mixture", then("sample_mixture", lambda both: both[::-1]), "the parts in reverse order"),
     ("sample_mixture", then("sample_mixture", lambda both: (both[0], both[1] + 1)), "no such component"),
     ("sample_mixture", then("sample_mixture", lambda both: (both[0], None)), "component is missing"),
     ("sample_mixture", then("sample_mixture", lambda both: (both[0].mean(1), both[1])), "x has a wrong shape"),
     ("sample_mixture", then("sample_mixture", lambda both: (both[0] * math.nan, both[1])), "not a number"),
-
     ("log_density", normal_of_variances, "a component alone is wrong"),
     ("log_density", precision_matrix, "the covariance taken for a precision"),
     ("log_density", scale_tril, "the covariance taken for its factor"),
     ("log_density", mixture_same_family, "the weights are normalised"),
-    ("log_density", changed("log_density", (LSE, "(log_weights.double() + log_normal.double()).exp().sum(1).log()")),
-     "the densities underflow"),
-    ("log_density", changed("log_density", (LSE, "((log_weights + log_normal).exp().sum(1) + 1e-30).log()")),
-     "the densities underflow"),                                            # it overflows: the narrow component
-    ("log_density", changed("log_density", (LSE, "(log_weights + log_normal).clamp(-80, 2e3).logsumexp(1)")),
-     "a floor under the density"),
-    ("log_density", changed("log_density", (LSE, "torch.logsumexp(log_normal, dim=1) + log_weights.sum()")),
-     "the components are put together wrongly"),
+    (
+        "log_density",
+        changed("log_density", (LSE, "(log_weights.double() + log_normal.double()).exp().sum(1).log()")),
+        "the densities underflow",
+    ),
+    (
+        "log_density",
+        changed("log_density", (LSE, "((log_weights + log_normal).exp().sum(1) + 1e-30).log()")),
+        "the densities underflow",
+    ),  # it overflows: the narrow component
+    (
+        "log_density",
+        changed("log_density", (LSE, "(log_weights + log_normal).clamp(-80, 2e3).logsumexp(1)")),
+        "a floor under the density",
+    ),
+    (
+        "log_density",
+        changed("log_density", (LSE, "torch.logsumexp(log_normal, dim=1) + log_weights.sum()")),
+        "the components are put together wrongly",
+    ),
     ("log_density", changed("log_density", ("-0.5 *", "0.5 *")), "the distance has a wrong factor"),
-    ("log_density", changed("log_density", ("log_det + n_features * math.log(2 * math.pi)", "0")),
-     "the determinant has a wrong factor"),
+    (
+        "log_density",
+        changed("log_density", ("log_det + n_features * math.log(2 * math.pi)", "0")),
+        "the determinant has a wrong factor",
+    ),
     ("log_density", changed("log_density", ("(2 * math.pi)", "10(2 * math.pi)")), "the constant is wrong"),
-    ("log_density", changed("log_density", ("torch.logdet(covariances)",
-                                            "covariances.diagonal(dim1=1, dim2=2).log().sum(1)")),
-     "right in one dimension only"),
-    ("log_density", changed("log_density", ("(covariances, offsets)", "(torch.linalg.cholesky(covariances), offsets)")),
-     "a component alone is wrong"),
+    (
+        "log_density",
+        changed("log_density", ("torch.logdet(covariances)", "covariances.diagonal(dim1=1, dim2=2).log().sum(1)")),
+        "right in one dimension only",
+    ),
+    (
+        "log_density",
+        changed("log_density", ("(covariances, offsets)", "(torch.linalg.cholesky(covariances), offsets)")),
+        "a component alone is wrong",
+    ),
     ("log_density", then("log_density", lambda log_p: log_p + 1), "a constant too many"),
     ("log_density", then("log_density", lambda log_p: log_p[:, None]), "wrong shape"),
-
-    ("responsibilities", lambda log_joint: log_joint.double().exp() / log_joint.double().exp().sum(1, keepdim=True),
-     "the exponentials underflow"),
-    ("responsibilities", lambda log_joint: log_joint.exp() / (log_joint.exp().sum(1, keepdim=True) + 1e-7),
-     "a small number is added to the sum"),
-    ("responsibilities", lambda log_joint: torch.nan_to_num(
-        log_joint.exp() / log_joint.exp().sum(1, keepdim=True), nan=1 / log_joint.shape[1]),
-     "far points are given away by default"),
+    (
+        "responsibilities",
+        lambda log_joint: log_joint.double().exp() / log_joint.double().exp().sum(1, keepdim=True),
+        "the exponentials underflow",
+    ),
+    (
+        "responsibilities",
+        lambda log_joint: log_joint.exp() / (log_joint.exp().sum(1, keepdim=True) + 1e-7),
+        "a small number is added to the sum",
+    ),
+    (
+        "responsibilities",
+        lambda log_joint: torch.nan_to_num(
+            log_joint.exp() / log_joint.exp().sum(1, keepdim=True), nan=1 / log_joint.shape[1]
+        ),
+        "far points are given away by default",
+    ),
     ("responsibilities", lambda log_joint: log_joint.clamp(min=-80).softmax(1), "far points are given away by default"),
     ("responsibilities", lambda log_joint: log_joint.softmax(1).softmax(0), "the rows do not sum to 1"),
     ("responsibilities", lambda log_joint: -log_joint.softmax(1), "numbers below 0"),
@@ -508,39 +554,66 @@ WRONG = [
     ("responsibilities", lambda log_joint: torch.full_like(log_joint, 1 / log_joint.shape[1]), "differs"),
     ("responsibilities", lambda log_joint: log_joint.logsumexp(1), "wrong shape"),
     ("responsibilities", lambda log_joint: (log_joint - log_joint.logsumexp(1)).exp(), "RuntimeError"),
-
-    ("m_step", changed("m_step", ("@ x / totals[:, None]", "@ x / len(x)"), ("/ totals[k]", "/ len(x)")),
-     "the means are divided by N"),
-    ("m_step", changed("m_step", ("totals / len(x)", "totals"), ("x - means", "x - old_means")),
-     "the weights are not divided by N"),
-    ("m_step", changed("m_step", ("/ totals[k]", "/ len(x)"), ("x - means", "x - old_means")),
-     "the covariances are wrong"),
+    (
+        "m_step",
+        changed("m_step", ("@ x / totals[:, None]", "@ x / len(x)"), ("/ totals[k]", "/ len(x)")),
+        "the means are divided by N",
+    ),
+    (
+        "m_step",
+        changed("m_step", ("totals / len(x)", "totals"), ("x - means", "x - old_means")),
+        "the weights are not divided by N",
+    ),
+    (
+        "m_step",
+        changed("m_step", ("/ totals[k]", "/ len(x)"), ("x - means", "x - old_means")),
+        "the covariances are wrong",
+    ),
     ("m_step", changed("m_step", ("totals / len(x)", "totals.softmax(0)")), "the weights are wrong"),
     ("m_step", changed("m_step", ("@ x / totals[:, None]", "@ x / totals.mean()")), "the means are wrong"),
     ("m_step", then("m_step", lambda three: (three[0], three[1].tanh(), three[2])), "the means are wrong"),
     ("m_step", changed("m_step", (COVARIANCE, f"({COVARIANCE}).tril()")), "not symmetric"),
-    ("m_step", changed("m_step", (COVARIANCE, f"({COVARIANCE}) * (1.5 - 0.5 * torch.eye(x.shape[1]))")),
-     "wrong off the diagonal"),
-    ("m_step", changed("m_step", ("stack(covariances)", "stack(covariances) + 1e-3 * torch.eye(x.shape[1])")),
-     "something on the diagonal"),
-    ("m_step", changed("m_step", ("(responsibilities[:, k]", "(responsibilities[:, k].square()")),
-     "the responsibilities count twice"),
+    (
+        "m_step",
+        changed("m_step", (COVARIANCE, f"({COVARIANCE}) * (1.5 - 0.5 * torch.eye(x.shape[1]))")),
+        "wrong off the diagonal",
+    ),
+    (
+        "m_step",
+        changed("m_step", ("stack(covariances)", "stack(covariances) + 1e-3 * torch.eye(x.shape[1])")),
+        "something on the diagonal",
+    ),
+    (
+        "m_step",
+        changed("m_step", ("(responsibilities[:, k]", "(responsibilities[:, k].square()")),
+        "the responsibilities count twice",
+    ),
     ("m_step", then("m_step", lambda three: (*three[:2], three[2].sqrt())), "not a number"),
-    ("m_step", then("m_step", lambda three: (*three[:2], three[2].diagonal(dim1=1, dim2=2))),
-     "covariances has a wrong shape"),
+    (
+        "m_step",
+        then("m_step", lambda three: (*three[:2], three[2].diagonal(dim1=1, dim2=2))),
+        "covariances has a wrong shape",
+    ),
     ("m_step", then("m_step", lambda three: three[1:]), "wrong number of parts"),
     ("m_step", then("m_step", lambda three: three[::-1]), "the parts in reverse order"),
-
-    ("bic", lambda log_l, k, d, n: 2 * log_l - k * (1 + d * (d + 3) / 2) * math.log(n),
-     "the likelihood's part is wrong"),
+    (
+        "bic",
+        lambda log_l, k, d, n: 2 * log_l - k * (1 + d * (d + 3) / 2) * math.log(n),
+        "the likelihood's part is wrong",
+    ),
     ("bic", lambda log_l, k, d, n: -2 * log_l + k * d * d * math.log(n), "the parameters are miscounted"),
-    ("bic", lambda log_l, k, d, n: -2 * log_l + (k - 1 + k * d * (d + 3) / 2) * n ** 0.5,
-     "the price does not go with ln n"),
-    ("bic", lambda log_l, k, d, n: -2 * log_l + (k - 1 + k * d * (d + 3) / 2) * math.log(n + 1),
-     "the price does not go with ln n"),
+    (
+        "bic",
+        lambda log_l, k, d, n: -2 * log_l + (k - 1 + k * d * (d + 3) / 2) * n**0.5,
+        "the price does not go with ln n",
+    ),
+    (
+        "bic",
+        lambda log_l, k, d, n: -2 * log_l + (k - 1 + k * d * (d + 3) / 2) * math.log(n + 1),
+        "the price does not go with ln n",
+    ),
     ("bic", lambda log_l, k, d, n: -2 * log_l + (k + k * d * (d + 3) / 2) * math.log(n), "all weights are free"),
     ("bic", lambda log_l, k, d, n: [-2 * log_l + k * math.log(n)], "wrong shape"),
-
     ("kmeans_plus_plus", greedy, "wrong probabilities for the second centre"),
     ("kmeans_plus_plus", all_at_once, "a point is chosen again"),
     ("kmeans_plus_plus", last_centre_but_never_twice, "wrong probabilities from the third centre on"),
@@ -548,19 +621,31 @@ WRONG = [
     ("kmeans_plus_plus", reseeded, "the generator is not used up"),
     ("kmeans_plus_plus", product_of_the_distances, "wrong probabilities from the third centre on"),
     ("kmeans_plus_plus", manhattan, "wrong probabilities for the second centre"),
-    ("kmeans_plus_plus", lambda x, n_components, generator: gmm.kmeans_plus_plus.reference(
-        x, n_components, torch.default_generator), "the generator is ignored"),
+    (
+        "kmeans_plus_plus",
+        lambda x, n_components, generator: gmm.kmeans_plus_plus.reference(x, n_components, torch.default_generator),
+        "the generator is ignored",
+    ),
     ("kmeans_plus_plus", lambda x, n_components, generator: x[:n_components], "the generator is not used up"),
-    ("kmeans_plus_plus", lambda x, n_components, generator: torch.randn(
-        n_components, x.shape[1], generator=generator), "not points of the data"),
+    (
+        "kmeans_plus_plus",
+        lambda x, n_components, generator: torch.randn(n_components, x.shape[1], generator=generator),
+        "not points of the data",
+    ),
     ("kmeans_plus_plus", lambda x, n_components, generator: torch.arange(n_components), "centres has a wrong shape"),
-    ("kmeans_plus_plus", then("kmeans_plus_plus", lambda centres: centres.flip(0)),
-     "the first centre is not any point"),
+    (
+        "kmeans_plus_plus",
+        then("kmeans_plus_plus", lambda centres: centres.flip(0)),
+        "the first centre is not any point",
+    ),
 ]
 
 
-@pytest.mark.parametrize(("name", "answer", "diagnosis"), WRONG,
-                         ids=[f"{name}-{i}: {diagnosis}" for i, (name, _, diagnosis) in enumerate(WRONG)])
+@pytest.mark.parametrize(
+    ("name", "answer", "diagnosis"),
+    WRONG,
+    ids=[f"{name}-{i}: {diagnosis}" for i, (name, _, diagnosis) in enumerate(WRONG)],
+)
 def test_wrong_answers(name, answer, diagnosis):
     verdict = EXERCISES[name].grade(answer)
     assert not verdict.passed and verdict.diagnosis == diagnosis, verdict
@@ -570,6 +655,7 @@ def test_wrong_answers(name, answer, diagnosis):
 @pytest.mark.parametrize("name", ["sample_mixture", "kmeans_plus_plus"])
 def test_any_draws_pass(name, burnt):
     """What is compared are frequencies: they hold for whatever numbers the generator gives."""
+
     def later(*arguments):
         torch.rand(burnt, generator=arguments[-1])
         return EXERCISES[name].reference(*arguments)
@@ -581,8 +667,10 @@ def test_log_density_of_one_component_is_its_log_joint():
     """What the notebook makes of it: the joint of each component, then the E-step."""
     x, log_weights, means, covariances = gmm.log_density.cases[5].arguments
     log_density = gmm.log_density.reference
-    log_joint = torch.stack([log_density(x, *(part[k, None] for part in (log_weights, means, covariances)))
-                             for k in range(len(means))], dim=1)
+    log_joint = torch.stack(
+        [log_density(x, *(part[k, None] for part in (log_weights, means, covariances))) for k in range(len(means))],
+        dim=1,
+    )
     torch.testing.assert_close(log_joint.logsumexp(1), log_density(x, log_weights, means, covariances))
     r = gmm.responsibilities.reference(log_joint)
     weights, new_means, new_covariances = gmm.m_step.reference(x, r, means)
@@ -605,10 +693,14 @@ SPOILT = {
 }
 
 
-SPOILS = [(name, spoil, part, call) for name in EXERCISES for spoil in SPOILT
-          for part in range({"sample_mixture": 2, "m_step": 3}.get(name, 1))
-          if (name, spoil) != ("bic", "a single number")                    # it is one
-          for call in (["every call"] if name == "kmeans_plus_plus" else ["every call", 0, 2, 5])]
+SPOILS = [
+    (name, spoil, part, call)
+    for name in EXERCISES
+    for spoil in SPOILT
+    for part in range({"sample_mixture": 2, "m_step": 3}.get(name, 1))
+    if (name, spoil) != ("bic", "a single number")  # it is one
+    for call in (["every call"] if name == "kmeans_plus_plus" else ["every call", 0, 2, 5])
+]
 
 
 @pytest.mark.parametrize(("name", "spoil", "part", "call"), SPOILS)

@@ -5,6 +5,7 @@ What is tested of every exercise alike stands in `test_exercises`, which takes o
 
 import math
 import statistics
+from importlib import import_module
 
 import numpy as np
 import pytest
@@ -12,7 +13,7 @@ import torch
 from spoilt import verdicts
 
 from gencourse.exercises import scoreboard
-from gencourse.exercises.core import Exercise
+from gencourse.exercises.machine.exercise import Exercise
 from gencourse.exercises.scoreboard import paired_interval, pareto_front, surely_better, which_is_which
 
 EXERCISES = {name: thing for name, thing in vars(scoreboard).items() if isinstance(thing, Exercise)}
@@ -25,6 +26,7 @@ def right(fn):
 
 
 # which_is_which
+
 
 @right
 def which_is_which__row_by_row(board):
@@ -74,6 +76,7 @@ def which_is_which__scores(board):
 
 # surely_better
 
+
 @right
 def surely_better__pair_by_pair(nats_a, bound_a, data_a, nats_b, bound_b, data_b):
     out = []
@@ -107,7 +110,7 @@ def surely_better__numpy(*figures):
 
 @right
 def surely_better__product(nats_a, bound_a, data_a, nats_b, bound_b, data_b):
-    sign = (nats_b - nats_a).sign()             # 0 for NaN
+    sign = (nats_b - nats_a).sign()  # 0 for NaN
     return sign * (~bound_b | (nats_b < nats_a)) * (~bound_a | (nats_a < nats_b)) * (data_a == data_b)
 
 
@@ -128,6 +131,7 @@ def surely_better__in_place(nats_a, bound_a, data_a, nats_b, bound_b, data_b):
 
 
 # paired_interval
+
 
 @right
 def paired_interval__lists(a, b):
@@ -158,12 +162,13 @@ def paired_interval__library(a, b):
 
 @right
 def paired_interval__of_b_less_a(a, b):
-    d = (b - a).half().double()                 # quarters of nats: nothing is lost
+    d = (b - a).half().double()  # quarters of nats: nothing is lost
     s = ((d - d.mean()).square().sum() / (len(d) - 1) / len(d)).sqrt()
     return -(d.mean() + torch.tensor([1.96, -1.96]) * s)
 
 
 # pareto_front
+
 
 @right
 def pareto_front__looped(cost, loss):
@@ -207,13 +212,16 @@ def pareto_front__strikes_out(cost, loss):
 
 # Wrong answers that are no mistake of the lists, or are written otherwise
 
+
 def by_rules(*rules, first=None):
     """which_is_which by rules (condition, family), from weak to strong."""
+
     def answer(board):
         family = (board[:, 2] > 1).long() if first is None else first(board)
         for condition, number in rules:
             family[condition(board)] = number
         return family
+
     return answer
 
 
@@ -254,9 +262,15 @@ def by_rank(board):
 
 def pairs(verdict):
     """surely_better, one pair after the other: verdict(a, bound_a, b, bound_b), where the data are the same."""
+
     def answer(nats_a, bound_a, data_a, nats_b, bound_b, data_b):
-        return [verdict(a, x, b, y) if s == t else 0 for a, x, s, b, y, t in zip(
-            *(column.tolist() for column in (nats_a, bound_a, data_a, nats_b, bound_b, data_b)))]
+        return [
+            verdict(a, x, b, y) if s == t else 0
+            for a, x, s, b, y, t in zip(
+                *(column.tolist() for column in (nats_a, bound_a, data_a, nats_b, bound_b, data_b))
+            )
+        ]
+
     return answer
 
 
@@ -271,6 +285,7 @@ def proved(a, x, b, y):
 def whatever_the_data(verdict):
     def answer(nats_a, bound_a, data_a, nats_b, bound_b, data_b):
         return pairs(verdict)(nats_a, bound_a, data_a * 0, nats_b, bound_b, data_b * 0)
+
     return answer
 
 
@@ -293,6 +308,7 @@ def pooled(a, b):
 
 def student(a, b):
     from scipy.stats import t
+
     return error(a, b) / 1.96 * t.ppf(0.975, len(a) - 1)
 
 
@@ -333,8 +349,11 @@ WRONG = [
     (which_is_which, by_rules((a_copy, 4), (a_bound, 2), (none, 3)), "copiers are not known"),
     (which_is_which, by_rules((none, 3), (a_copy, 4)), "a bound read as exact"),
     (which_is_which, by_rules((lambda b: b[:, 1] != 0, 2), (a_copy, 4)), "no spread read as a spread"),
-    (which_is_which, by_rules((above(2, 1), 1), *THREE, first=lambda b: torch.full((len(b),), 2)),
-     "mixtures are not known"),
+    (
+        which_is_which,
+        by_rules((above(2, 1), 1), *THREE, first=lambda b: torch.full((len(b),), 2)),
+        "mixtures are not known",
+    ),
     (which_is_which, by_rules((a_bound, 2), (none, 3), (below(4, 1.2), 4)), "copiers are not known"),
     (which_is_which, by_rules((a_bound, 2), (none, 3), (below(5, 0.97), 4)), "somewhat nearer read as copies"),
     (which_is_which, by_rules((a_bound, 2), (none, 3), (below(5, 0.01), 4)), "copies only where nothing differs"),
@@ -353,21 +372,28 @@ WRONG = [
     (which_is_which, relabelled(4, 3, 2, 1, 0), "other numbers for the families"),
     (which_is_which, relabelled(1, 2, 3, 4, 5), "counted from 1"),
     (which_is_which, relabelled(0, 1, 2, 3, 3), "copiers are not known"),
-    (which_is_which, lambda b: [["mixture", "PixelCNN", "VAE", "GAN", "copier"][i]
-                                for i in which_is_which.reference(b)], "wrong type"),
+    (
+        which_is_which,
+        lambda b: [["mixture", "PixelCNN", "VAE", "GAN", "copier"][i] for i in which_is_which.reference(b)],
+        "wrong type",
+    ),
     (which_is_which, lambda b: which_is_which.reference(b)[:, None], "wrong shape"),
     (which_is_which, lambda b: which_is_which.reference(b)[0], "wrong shape"),
-    (which_is_which, lambda b: [4 if near < 0.5 else 2 if spread > 0 else 3 if nats == float("nan") else passes > 1
-                                for nats, spread, passes, _, _, near in b.tolist()], "compared with NaN"),
+    (
+        which_is_which,
+        lambda b: [
+            4 if near < 0.5 else 2 if spread > 0 else 3 if nats == float("nan") else passes > 1
+            for nats, spread, passes, _, _, near in b.tolist()
+        ],
+        "compared with NaN",
+    ),
     (which_is_which, lambda b: b.argmax(1), "differs"),
     (which_is_which, lambda b: torch.where(b[0, 5] < 0.5, 4, which_is_which.reference(b)), "the others decide"),
     (which_is_which, lambda b: [{0: 0, 784: 1}[p] for p in b[:, 2].tolist()], "KeyError"),
-
     (surely_better, pairs(lambda a, x, b, y: sign(b - a)), "a bound read as exact"),
     (surely_better, pairs(lambda a, x, b, y: sign(b - a) * (not x and not y)), "a bound decides nothing"),
     (surely_better, pairs(lambda a, x, b, y: sign(b - a) * (x == y)), "only figures of one kind are compared"),
-    (surely_better, pairs(lambda a, x, b, y: int(a < b and not x) - int(b < a and not y)),
-     "the bound turned round"),
+    (surely_better, pairs(lambda a, x, b, y: int(a < b and not x) - int(b < a and not y)), "the bound turned round"),
     (surely_better, pairs(lambda a, x, b, y: -proved(a, x, b, y)), "the sign is turned"),
     (surely_better, pairs(lambda a, x, b, y: proved(a, x, b, y) or -1), "not proved read as worse, on the same data"),
     (surely_better, pairs(lambda a, x, b, y: proved(a, x, b, y) == 1), "never worse"),
@@ -378,25 +404,37 @@ WRONG = [
     (surely_better, pairs(lambda a, x, b, y: proved(a, x, b, y) * (abs(a - b) > 0.6)), "exact figures"),
     (surely_better, pairs(lambda a, x, b, y: proved(a, x, b, y) if x or y else 0), "exact figures"),
     (surely_better, pairs(lambda a, x, b, y: proved(a, x, b, y) if a != b else 1), "ties"),
-    (surely_better, pairs(lambda a, x, b, y: proved(a, x, b, y) if a != b else int(x) - int(y)),
-     "a tie read as a proof"),
+    (
+        surely_better,
+        pairs(lambda a, x, b, y: proved(a, x, b, y) if a != b else int(x) - int(y)),
+        "a tie read as a proof",
+    ),
     (surely_better, pairs(lambda a, x, b, y: int(a < b and not y) - int(b < a)), "both are better"),
     (surely_better, pairs(lambda a, x, b, y: int(a < b) - int(b < a and not x)), "both are better"),
     (surely_better, pairs(lambda a, x, b, y: proved(a, x, b, y) or int(x) - int(y)), "ties"),
     (surely_better, pairs(lambda a, x, b, y: proved(a, x, b, y) * 2), "something else than -1, 0 and 1"),
     (surely_better, pairs(lambda a, x, b, y: proved(a, x, b, y) if not x else 0), "both are better"),
-    (surely_better, pairs(lambda a, x, b, y: math.nan if a != a or b != b else proved(a, x, b, y)),
-     "without a likelihood"),
+    (
+        surely_better,
+        pairs(lambda a, x, b, y: math.nan if a != a or b != b else proved(a, x, b, y)),
+        "without a likelihood",
+    ),
     (surely_better, pairs(lambda a, x, b, y: proved(a, x, b, y) + 1), "something else than -1, 0 and 1"),
     (surely_better, lambda a, x, s, b, y, t: (a < b) - (b < a), "RuntimeError"),
     (surely_better, lambda a, x, s, b, y, t: a < b if s == t else 0, "RuntimeError"),
     (surely_better, lambda *figures: surely_better.reference(*figures).sum(), "wrong shape"),
     (surely_better, lambda a, x, s, b, y, t: torch.stack([a, b]).argmin(0), "different data compared"),
-
     (paired_interval, around(mean, pooled), "not paired"),
-    (paired_interval, lambda a, b: torch.stack([a.mean() - error(a, 0 * a) - b.mean() - error(b, 0 * b),
-                                                a.mean() + error(a, 0 * a) - b.mean() + error(b, 0 * b)]),
-     "both standard errors added"),
+    (
+        paired_interval,
+        lambda a, b: torch.stack(
+            [
+                a.mean() - error(a, 0 * a) - b.mean() - error(b, 0 * b),
+                a.mean() + error(a, 0 * a) - b.mean() + error(b, 0 * b),
+            ]
+        ),
+        "both standard errors added",
+    ),
     (paired_interval, around(mean, student), "Student's t"),
     (paired_interval, around(mean, lambda a, b: (a - b).std() / len(a) ** 0.5 * 1.96 / 2), "half to either side"),
     (paired_interval, around(mean, lambda a, b: 3 * (a - b).std() / len(a) ** 0.5), "another factor"),
@@ -409,12 +447,21 @@ WRONG = [
     (paired_interval, lambda a, b: np.percentile(a - b, [2.5, 97.5]), "the range of the images"),
     (paired_interval, lambda a, b: torch.stack([(a - b).min(), (a - b).max()]), "the middle is wrong"),
     (paired_interval, resampled, "the middle is wrong"),
-    (paired_interval, around(mean, lambda a, b: 1.96 * (a - b).abs().mean() / len(a) ** 0.5),
-     "unsure where all images agree"),
-    (paired_interval, around(mean, lambda a, b: 1.96 * (a.std() ** 2 + b.std() ** 2) ** 0.5),
-     "unsure where all images agree"),
-    (paired_interval, around(mean, lambda a, b: 1.96 * ((a - b).std() + 0.05) / len(a) ** 0.5),
-     "unsure where all images agree"),
+    (
+        paired_interval,
+        around(mean, lambda a, b: 1.96 * (a - b).abs().mean() / len(a) ** 0.5),
+        "unsure where all images agree",
+    ),
+    (
+        paired_interval,
+        around(mean, lambda a, b: 1.96 * (a.std() ** 2 + b.std() ** 2) ** 0.5),
+        "unsure where all images agree",
+    ),
+    (
+        paired_interval,
+        around(mean, lambda a, b: 1.96 * ((a - b).std() + 0.05) / len(a) ** 0.5),
+        "unsure where all images agree",
+    ),
     (paired_interval, around(mean, lambda a, b: torch.tensor(0.0)), "the width"),
     (paired_interval, around(mean, lambda a, b: 1.96 * (a - b).std() / (len(a) + 1) ** 0.5), "the width"),
     (paired_interval, lambda a, b: paired_interval.reference(a.mean()[None], b.mean()[None]), "not a number"),
@@ -423,17 +470,22 @@ WRONG = [
     (paired_interval, lambda a, b: paired_interval.reference(a, b).clamp(min=0), "the middle is wrong"),
     (paired_interval, lambda a, b: error(a, b), "wrong shape"),
     (paired_interval, lambda a, b: f"{mean(a, b)} ± {error(a, b)}", "wrong type"),
-    (paired_interval, lambda a, b: torch.stack([mean(a, b) - error(a, b), mean(a, b), mean(a, b) + error(a, b)]),
-     "wrong shape"),
-
+    (
+        paired_interval,
+        lambda a, b: torch.stack([mean(a, b) - error(a, b), mean(a, b), mean(a, b) + error(a, b)]),
+        "wrong shape",
+    ),
     (pareto_front, beaten(lambda c, q, x, y: (c < x) & (q < y)), "beaten only if worse on both"),
     (pareto_front, beaten(lambda c, q, x, y: (c <= x) & (q < y)), "ties"),
     (pareto_front, beaten(lambda c, q, x, y: (c < x) & (q <= y)), "ties"),
     (pareto_front, beaten(lambda c, q, x, y: (c < x) | (q < y)), "best on both"),
     (pareto_front, beaten(lambda c, q, x, y: (c <= x) & (q <= y)), "each beats itself"),
     (pareto_front, beaten(lambda c, q, x, y: (c >= x) & (q >= y) & ((c > x) | (q > y))), "larger is better"),
-    (pareto_front, lambda c, q: beaten(lambda c, q, x, y: (c <= x) & (q <= y) & (c + q < x + y))(c, -q),
-     "a larger loss is better"),
+    (
+        pareto_front,
+        lambda c, q: beaten(lambda c, q, x, y: (c <= x) & (q <= y) & (c + q < x + y))(c, -q),
+        "a larger loss is better",
+    ),
     (pareto_front, lambda c, q: front(*torch.stack([c, q], 1).unique(dim=0).T), "in the order of the cost"),
     (pareto_front, lambda c, q: front(c, q)[q.argsort()], "in the order of the loss"),
     (pareto_front, lambda c, q: [i for i, on in enumerate(front(c, q)) if on], "their numbers"),
@@ -453,23 +505,29 @@ WRONG = [
     (pareto_front, lambda c, q: front(c, q) if len(c) > 1 else 1 / 0, "alone on the front"),
     (pareto_front, lambda c, q: (c[:, None] <= c) & (q[:, None] <= q), "wrong shape"),
     (pareto_front, lambda c, q: front(c, q).all(), "wrong shape"),
-    (pareto_front, lambda c, q: [not any(c[j] < c[i] and q[j] < q[i] for j in range(len(c))) for i in range(len(c))],
-     "beaten only if worse on both"),
+    (
+        pareto_front,
+        lambda c, q: [not any(c[j] < c[i] and q[j] < q[i] for j in range(len(c))) for i in range(len(c))],
+        "beaten only if worse on both",
+    ),
 ]
 
 
-@pytest.mark.parametrize(("exercise", "answer", "diagnosis"), WRONG,
-                         ids=[f"{exercise.name}: {diagnosis}" for exercise, _, diagnosis in WRONG])
+@pytest.mark.parametrize(
+    ("exercise", "answer", "diagnosis"),
+    WRONG,
+    ids=[f"{exercise.name}: {diagnosis}" for exercise, _, diagnosis in WRONG],
+)
 def test_wrong_answers(exercise, answer, diagnosis):
     verdict = exercise.grade(answer)
     assert not verdict.passed and verdict.diagnosis == diagnosis, verdict
 
 
 def test_families_are_known_by_what_the_columns_mean():
-    everybody = torch.tensor(scoreboard._EVERYBODY)
+    everybody = torch.tensor(import_module(which_is_which.reference.__module__)._EVERYBODY)
     assert which_is_which.reference(everybody).tolist() == [0, 1, 2, 3, 4]
     good = everybody.clone()
-    good[:, 3] = 1                              # as sharp as data, and as near to it
+    good[:, 3] = 1  # as sharp as data, and as near to it
     good[:, 4] = 1
     good[:3, 0] = 80
     assert which_is_which.reference(good).tolist() == [0, 1, 2, 3, 4]
@@ -486,8 +544,9 @@ def test_what_is_sure_holds_for_every_cost_behind_the_bounds():
     same = torch.zeros(len(rows)).long()
     told = surely_better.reference(a, bound_a.bool(), same, b, bound_b.bool(), same)
     for (a, bound_a, b, bound_b), verdict in zip(rows.tolist(), told.tolist()):
-        costs_a, costs_b = ([x - lower for lower in range(9 if bound else 1)] for x, bound in (
-            (a, bound_a), (b, bound_b)))
+        costs_a, costs_b = (
+            [x - lower for lower in range(9 if bound else 1)] for x, bound in ((a, bound_a), (b, bound_b))
+        )
         signs = {sign(y - x) for x in costs_a for y in costs_b}
         assert verdict == (signs.pop() if len(signs) == 1 else 0)
 

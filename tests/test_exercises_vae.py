@@ -33,10 +33,12 @@ def right(fn):
 
 # reparameterise: any way of drawing from the generator will do
 
+
 @right
 def reparameterise__looped(mean, log_var, generator):
-    flat = [m + (s / 2).exp() * torch.randn((), generator=generator)
-            for m, s in zip(mean.reshape(-1), log_var.reshape(-1))]
+    flat = [
+        m + (s / 2).exp() * torch.randn((), generator=generator) for m, s in zip(mean.reshape(-1), log_var.reshape(-1))
+    ]
     return torch.stack(flat).reshape(mean.shape)
 
 
@@ -82,6 +84,7 @@ def reparameterise__from_the_last_row_to_the_first(mean, log_var, generator):
 
 # score_function_gradient
 
+
 @right
 def score_function_gradient__autograd(f, z, mean, log_var):
     with torch.inference_mode(False), torch.enable_grad():
@@ -119,6 +122,7 @@ def score_function_gradient__in_place(f, z, mean, log_var):
 
 
 # gaussian_kl
+
 
 @right
 def gaussian_kl__library(mean, log_var):
@@ -164,6 +168,7 @@ def gaussian_kl__in_place(mean, log_var):
 
 # elbo
 
+
 @right
 def elbo__library(x, logits, kl, beta=1.0):
     return Bernoulli(logits=logits).log_prob(x).flatten(1).sum(1) - beta * kl
@@ -208,6 +213,7 @@ def elbo__in_place(x, logits, kl, beta=1.0):
 
 
 # importance_bound
+
 
 @right
 def importance_bound__maximum(log_px_z, log_pz, log_qz):
@@ -257,6 +263,7 @@ def importance_bound__numpy(log_px_z, log_pz, log_qz):
 
 # interpolate
 
+
 @right
 def interpolate__looped(z0, z1, n):
     angle = math.acos(max(-1.0, min(1.0, float(F.cosine_similarity(z0, z1, dim=0)))))
@@ -275,8 +282,10 @@ def interpolate__numpy(z0, z1, n):
     low, high = z0.double().numpy(), z1.double().numpy()
     omega = np.arccos(np.clip(np.dot(low / np.linalg.norm(low), high / np.linalg.norm(high)), -1, 1))
     so = np.sin(omega)
-    return [(1 - t) * low + t * high if so < 1e-6 else
-            np.sin((1 - t) * omega) / so * low + np.sin(t * omega) / so * high for t in np.linspace(0, 1, n)]
+    return [
+        (1 - t) * low + t * high if so < 1e-6 else np.sin((1 - t) * omega) / so * low + np.sin(t * omega) / so * high
+        for t in np.linspace(0, 1, n)
+    ]
 
 
 @right
@@ -315,6 +324,7 @@ def interpolate__sinc(z0, z1, n):
 
 
 # active_units
+
 
 @right
 def active_units__numpy(means, threshold=0.01):
@@ -413,8 +423,11 @@ def times(n):
 WRONG = [
     (reparameterise, scaled(lambda m, g: math.sqrt(2) * noise(m, g)), "the spread is wrong"),
     (reparameterise, scaled(lambda m, g: 2 * torch.rand(m.shape, generator=g) - 1), "the noise is not normal"),
-    (reparameterise, scaled(lambda m, g: math.sqrt(12) * (torch.rand(m.shape, generator=g) - 0.5)),
-     "the noise is not normal"),
+    (
+        reparameterise,
+        scaled(lambda m, g: math.sqrt(12) * (torch.rand(m.shape, generator=g) - 0.5)),
+        "the noise is not normal",
+    ),
     (reparameterise, scaled(lambda m, g: 2 * torch.randint(0, 2, m.shape, generator=g) - 1), "the noise is not normal"),
     (reparameterise, scaled(lambda m, g: noise(m, g).abs()), "the noise is not normal"),
     (reparameterise, scaled(lambda m, g: torch.randn(m.shape[-1], generator=g)), "one noise for the whole batch"),
@@ -426,66 +439,113 @@ WRONG = [
     (reparameterise, through_numpy, "no gradient"),
     (reparameterise, from_a_copy, "the generator is not used up"),
     (reparameterise, lambda m, s, g: Normal(m, (s / 2).exp()).rsample(), "the generator is ignored"),
-    (reparameterise, lambda m, s, g: m + torch.tensor((s / 2).exp().tolist()) * noise(m, g),
-     "no gradient reaches log_var"),
+    (
+        reparameterise,
+        lambda m, s, g: m + torch.tensor((s / 2).exp().tolist()) * noise(m, g),
+        "no gradient reaches log_var",
+    ),
     (reparameterise, lambda m, s, g: 2 * m - m.detach() + (s / 2).exp() * noise(m, g), "the gradients are wrong"),
     (reparameterise, lambda m, s, g: m + F.softplus(s).sqrt() * noise(m, g), "the spread is wrong"),
     (reparameterise, lambda m, s, g: m + 2 ** (s / 2) * noise(m, g), "the spread is wrong"),
     (reparameterise, lambda m, s, g: noise(m, g), "the centre is wrong"),
     (reparameterise, lambda m, s, g: (m + (s / 2).exp() * noise(m, g)).sum(-1), "wrong shape"),
-
-    (score_function_gradient, lambda f, z, m, s: ((f - 1)[:, None] * (z - m) / s.exp()).mean(0),
-     "something is subtracted from f"),
-    (score_function_gradient, lambda f, z, m, s: (f[:, None] * (z - z.mean(0)) / s.exp()).mean(0),
-     "a baseline is subtracted"),
-    (score_function_gradient, lambda f, z, m, s: (f[:, None] * (z - m) / s.exp()).sum(0) / max(len(f) - 1, 1),
-     "the average is wrong"),
-    (score_function_gradient, lambda f, z, m, s: (f[:, None] * (z - m) / s.exp()).median(0).values,
-     "the average is wrong"),
-    (score_function_gradient, lambda f, z, m, s: (f.exp()[:, None] * (z - m) / s.exp()).mean(0),
-     "a draw's contribution is wrong"),
-    (score_function_gradient, lambda f, z, m, s: (f[:, None] * (z - m) ** 2 / s.exp()).mean(0),
-     "a draw's contribution is wrong"),
-    (score_function_gradient, lambda f, z, m, s: (f[:, None] * (z - m) / (2 * s).exp()).mean(0),
-     "right for a variance of 1 only"),
-    (score_function_gradient, lambda f, z, m, s: (f[:, None] * (z - m) * s.exp()).mean(0),
-     "right for a variance of 1 only"),
-    (score_function_gradient, lambda f, z, m, s: (f.softmax(0)[:, None] * (z - m) / s.exp()).sum(0),
-     "the weighting by f is wrong"),
-    (score_function_gradient, lambda f, z, m, s: (f[:, None] ** 2 * (z - m) / s.exp()).mean(0),
-     "the weighting by f is wrong"),
+    (
+        score_function_gradient,
+        lambda f, z, m, s: ((f - 1)[:, None] * (z - m) / s.exp()).mean(0),
+        "something is subtracted from f",
+    ),
+    (
+        score_function_gradient,
+        lambda f, z, m, s: (f[:, None] * (z - z.mean(0)) / s.exp()).mean(0),
+        "a baseline is subtracted",
+    ),
+    (
+        score_function_gradient,
+        lambda f, z, m, s: (f[:, None] * (z - m) / s.exp()).sum(0) / max(len(f) - 1, 1),
+        "the average is wrong",
+    ),
+    (
+        score_function_gradient,
+        lambda f, z, m, s: (f[:, None] * (z - m) / s.exp()).median(0).values,
+        "the average is wrong",
+    ),
+    (
+        score_function_gradient,
+        lambda f, z, m, s: (f.exp()[:, None] * (z - m) / s.exp()).mean(0),
+        "a draw's contribution is wrong",
+    ),
+    (
+        score_function_gradient,
+        lambda f, z, m, s: (f[:, None] * (z - m) ** 2 / s.exp()).mean(0),
+        "a draw's contribution is wrong",
+    ),
+    (
+        score_function_gradient,
+        lambda f, z, m, s: (f[:, None] * (z - m) / (2 * s).exp()).mean(0),
+        "right for a variance of 1 only",
+    ),
+    (
+        score_function_gradient,
+        lambda f, z, m, s: (f[:, None] * (z - m) * s.exp()).mean(0),
+        "right for a variance of 1 only",
+    ),
+    (
+        score_function_gradient,
+        lambda f, z, m, s: (f.softmax(0)[:, None] * (z - m) / s.exp()).sum(0),
+        "the weighting by f is wrong",
+    ),
+    (
+        score_function_gradient,
+        lambda f, z, m, s: (f[:, None] ** 2 * (z - m) / s.exp()).mean(0),
+        "the weighting by f is wrong",
+    ),
     (score_function_gradient, lambda f, z, m, s: (f * (z - m) / s.exp()).mean(0), "RuntimeError"),
-
     (gaussian_kl, lambda m, s: (0.5 * (s.exp() - 1 - s) + m**2).sum(1), "the part of the mean is wrong"),
     (gaussian_kl, lambda m, s: 0.5 * ((s.exp() - 1 - s).sum(1) + m.sum(1) ** 2), "the part of the mean is wrong"),
     (gaussian_kl, lambda m, s: 0.5 * (s**2 / 2 + m**2).sum(1), "the part of the variance is wrong"),
     (gaussian_kl, lambda m, s: (m**2 + ((s / 2).exp() - 1) ** 2).sum(1), "both parts are wrong"),
     (gaussian_kl, lambda m, s: (kl_terms(m, s) + 0.1 * (m * s) ** 2).sum(1), "wrong where both play"),
     (gaussian_kl, lambda m, s: kl_terms(m, s).clamp(min=0.1).sum(1), "not 0 at N(0, I)"),
-    (gaussian_kl, lambda m, s: (kl_terms(m, s).sum(1) + 0.5), "not 0 at N(0, I)"),
+    (gaussian_kl, lambda m, s: kl_terms(m, s).sum(1) + 0.5, "not 0 at N(0, I)"),
     (gaussian_kl, lambda m, s: 0.5 * ((2 * s).exp() - 1 - s + m**2).sum(1), "a negative KL"),
-    (gaussian_kl, lambda m, s: kl_divergence(Normal(m, s.exp()), Normal(0.0, 1.0)).sum(1),
-     "log_var taken for the logarithm of the standard deviation"),
+    (
+        gaussian_kl,
+        lambda m, s: kl_divergence(Normal(m, s.exp()), Normal(0.0, 1.0)).sum(1),
+        "log_var taken for the logarithm of the standard deviation",
+    ),
     (gaussian_kl, lambda m, s: kl_terms(m, s).sum(1, keepdim=True), "wrong shape"),
     (gaussian_kl, lambda m, s: kl_terms(m, s).sum(1).clamp(max=10), "differs"),
     (gaussian_kl, lambda m, s: [kl_terms(m, s)[i].sum().item() for i in range(len(m))], "no gradient"),
     (gaussian_kl, lambda m, s: kl_terms(torch.tensor(m.numpy()), s).sum(1), "no gradient"),
     (gaussian_kl, lambda m, s: kl_terms(m.detach(), s).sum(1), "the gradients are wrong"),
-    (gaussian_kl, lambda m, s: s.exp().add_(-1 - s).mul_(0.5).add_(m**2 / 2).sum(1),
-     "the gradient cannot be computed"),
-
-    (elbo, lambda x, a, kl, beta=1.0: -F.binary_cross_entropy_with_logits(a, x) - beta * kl,
-     "the mean over pixels and batch"),
+    (gaussian_kl, lambda m, s: s.exp().add_(-1 - s).mul_(0.5).add_(m**2 / 2).sum(1), "the gradient cannot be computed"),
+    (
+        elbo,
+        lambda x, a, kl, beta=1.0: -F.binary_cross_entropy_with_logits(a, x) - beta * kl,
+        "the mean over pixels and batch",
+    ),
     (elbo, lambda x, a, kl, beta=1.0: bound(-cross_entropy(a, x), kl, beta), "x and logits swapped"),
-    (elbo, lambda x, a, kl, beta=1.0: bound(Bernoulli(probs=a.sigmoid()).log_prob(x), kl, beta),
-     "the extremes are cut off"),
+    (
+        elbo,
+        lambda x, a, kl, beta=1.0: bound(Bernoulli(probs=a.sigmoid()).log_prob(x), kl, beta),
+        "the extremes are cut off",
+    ),
     (elbo, lambda x, a, kl, beta=1.0: bound(-cross_entropy(x, a.clamp(-30, 30)), kl, beta), "the extremes are cut off"),
-    (elbo, lambda x, a, kl, beta=1.0: bound((x * a.sigmoid() + (1 - x) * (1 - a.sigmoid()) + 1e-9).log(), kl, beta),
-     "the extremes are cut off"),
-    (elbo, lambda x, a, kl, beta=1.0: bound(
-        torch.where(x == 1, a.sigmoid().log(), (1 - a.sigmoid()).log()), kl, beta), "infinite at large logits"),
-    (elbo, lambda x, a, kl, beta=1.0: (x * a.sigmoid() + (1 - x) * (-a).sigmoid()).flatten(1).prod(1).log() - beta * kl,
-     "the product underflows"),
+    (
+        elbo,
+        lambda x, a, kl, beta=1.0: bound((x * a.sigmoid() + (1 - x) * (1 - a.sigmoid()) + 1e-9).log(), kl, beta),
+        "the extremes are cut off",
+    ),
+    (
+        elbo,
+        lambda x, a, kl, beta=1.0: bound(torch.where(x == 1, a.sigmoid().log(), (1 - a.sigmoid()).log()), kl, beta),
+        "infinite at large logits",
+    ),
+    (
+        elbo,
+        lambda x, a, kl, beta=1.0: (x * a.sigmoid() + (1 - x) * (-a).sigmoid()).flatten(1).prod(1).log() - beta * kl,
+        "the product underflows",
+    ),
     (elbo, lambda x, a, kl, beta=1.0: -cross_entropy(x, a).sum(-1) - beta * kl, "the pixels are not all summed"),
     (elbo, lambda x, a, kl, beta=1.0: bound(-cross_entropy(x, a), kl.sum(), beta), "the part of the KL is wrong"),
     (elbo, lambda x, a, kl, beta=1.0: bound(-cross_entropy(x, a), kl**beta, 1), "the part of the KL is wrong"),
@@ -496,26 +556,35 @@ WRONG = [
     (elbo, lambda x, a, kl, beta=1.0: bound(-cross_entropy(x, a.detach()), kl, beta), "the gradients are wrong"),
     (elbo, lambda x, a, kl, beta=1.0: bound(-cross_entropy(x, a), kl, beta).tolist(), "no gradient"),
     (elbo, lambda x, a, kl, beta: bound(-cross_entropy(x, a), kl, beta), "wrong parameters"),
-
     (importance_bound, lambda a, b, c: ((a + b - c).exp().mean(0) + 1e-30).log(), "exponentials without the maximum"),
     (importance_bound, lambda a, b, c: (a + b - c).double().exp().mean(0).log(), "exponentials without the maximum"),
-    (importance_bound, lambda a, b, c: (a.exp() * b.exp() / c.exp()).mean(0).log(),
-     "exponentials without the maximum"),
+    (importance_bound, lambda a, b, c: (a.exp() * b.exp() / c.exp()).mean(0).log(), "exponentials without the maximum"),
     (importance_bound, lambda a, b, c: (a + b - c).clamp(-80, 80).exp().mean(0).log(), "too small for the logarithm"),
     (importance_bound, lambda a, b, c: torch.logsumexp((a + b - c).flatten(), 0) - math.log(a.numel()), "wrong shape"),
     (importance_bound, lambda a, b, c: torch.logsumexp(a + b - c, 0) - math.log(a.numel()), "the weights are wrong"),
     (importance_bound, lambda a, b, c: torch.logsumexp(a + 2 * b - c, 0) - math.log(len(a)), "the weights are wrong"),
-    (importance_bound, lambda a, b, c: torch.logsumexp(a + b - c, 0) - torch.logsumexp(b - c, 0),
-     "the weights are wrong"),
+    (
+        importance_bound,
+        lambda a, b, c: torch.logsumexp(a + b - c, 0) - torch.logsumexp(b - c, 0),
+        "the weights are wrong",
+    ),
     (importance_bound, lambda a, b, c: torch.logsumexp(a + b - c, 0) - math.log10(len(a)), "above the largest weight"),
-    (importance_bound, lambda a, b, c: torch.logsumexp(a + b - c, 0) - math.log(max(len(a) - 1, 1)),
-     "above the largest weight"),
+    (
+        importance_bound,
+        lambda a, b, c: torch.logsumexp(a + b - c, 0) - math.log(max(len(a) - 1, 1)),
+        "above the largest weight",
+    ),
     (importance_bound, lambda a, b, c: (a + b - c)[0], "below the ELBO"),
-    (importance_bound, lambda a, b, c: (torch.logsumexp(2 * (a + b - c), 0) - math.log(len(a))) / 2,
-     "the average is wrong"),
-
-    (interpolate, lambda a, b, n: torch.stack([torch.linspace(x, y, n) for x, y in zip(a.tolist(), b.tolist())], 1),
-     "a straight line"),
+    (
+        importance_bound,
+        lambda a, b, c: (torch.logsumexp(2 * (a + b - c), 0) - math.log(len(a))) / 2,
+        "the average is wrong",
+    ),
+    (
+        interpolate,
+        lambda a, b, n: torch.stack([torch.linspace(x, y, n) for x, y in zip(a.tolist(), b.tolist())], 1),
+        "a straight line",
+    ),
     (interpolate, lambda a, b, n: arc(a, b, times(n), lambda c: torch.acos(c) / 2), "too short in the middle"),
     (interpolate, lambda a, b, n: arc(a, b, times(n), torch.asin), "too short in the middle"),
     (interpolate, lambda a, b, n: arc(a, b, times(n), lambda c: torch.acos(c.abs())), "obtuse angles go wrong"),
@@ -524,36 +593,56 @@ WRONG = [
     (interpolate, lambda a, b, n: arc(a, b, times(n), lambda c: torch.acos(c).clamp(min=1)), "off the arc"),
     (interpolate, lambda a, b, n: arc(b, a, times(n)), "from z1 to z0"),
     (interpolate, lambda a, b, n: arc(a, b, times(n + 1))[:-1], "the last end is missing"),
-    (interpolate, lambda a, b, n: F.normalize(arc(a, b, times(n)), dim=1) * math.sqrt(len(a)),
-     "the ends are not z0 and z1"),
+    (
+        interpolate,
+        lambda a, b, n: F.normalize(arc(a, b, times(n)), dim=1) * math.sqrt(len(a)),
+        "the ends are not z0 and z1",
+    ),
     (interpolate, lambda a, b, n: arc(a, b, times(n)) + 0.1, "the ends are not z0 and z1"),
-    (interpolate, lambda a, b, n: arc(a, b, times(n)) if F.cosine_similarity(a, b, dim=0) < 0.999 else a + 0 * times(n),
-     "parallel codes go wrong"),
+    (
+        interpolate,
+        lambda a, b, n: arc(a, b, times(n)) if F.cosine_similarity(a, b, dim=0) < 0.999 else a + 0 * times(n),
+        "parallel codes go wrong",
+    ),
     (interpolate, lambda a, b, n: arc(a, b, times(n)).flatten(), "wrong shape"),
     (interpolate, lambda a, b, n: (a + b) / 2, "wrong shape"),
-
     (active_units, lambda means, threshold=0.01: means.square().mean(0) / 2 > threshold, "a constant unit is active"),
     (active_units, lambda means, threshold=0.01: torch.ones(means.shape[1]), "a constant unit is active"),
     (active_units, lambda means, threshold=0.01: torch.zeros(means.shape[1]), "the threshold is missed"),
     (active_units, lambda means, threshold=0.01: means.std(0) > 0, "the threshold is missed"),
     (active_units, lambda means, threshold=0.01: means.var(0) > threshold**0.5, "the threshold is missed"),
-    (active_units, lambda means, threshold=0.01: means.diff(dim=0).square().mean(0) > threshold,
-     "the threshold is missed"),
-    (active_units, lambda means, threshold=0.01: means.var(0) > threshold**2,
-     "the standard deviation in place of the variance"),
-    (active_units, lambda means, threshold=0.01: [j for j, m in enumerate(means.T) if m.var() > threshold],
-     "their numbers instead of yes or no"),
+    (
+        active_units,
+        lambda means, threshold=0.01: means.diff(dim=0).square().mean(0) > threshold,
+        "the threshold is missed",
+    ),
+    (
+        active_units,
+        lambda means, threshold=0.01: means.var(0) > threshold**2,
+        "the standard deviation in place of the variance",
+    ),
+    (
+        active_units,
+        lambda means, threshold=0.01: [j for j, m in enumerate(means.T) if m.var() > threshold],
+        "their numbers instead of yes or no",
+    ),
     (active_units, lambda means, threshold=0.01: (means.var(0) - threshold).sign(), "something else than yes or no"),
-    (active_units, lambda means, threshold=0.01: means.var(0) * (means.var(0) > threshold),
-     "something else than yes or no"),
+    (
+        active_units,
+        lambda means, threshold=0.01: means.var(0) * (means.var(0) > threshold),
+        "something else than yes or no",
+    ),
     (active_units, lambda means, threshold=0.01: ["active"] * means.shape[1], "wrong type"),
     (active_units, lambda means, threshold=0.01: means.var(0, keepdim=True) > threshold, "wrong shape"),
     (active_units, lambda means: means.var(0) > 0.01, "wrong parameters"),
 ]
 
 
-@pytest.mark.parametrize(("exercise", "answer", "diagnosis"), WRONG,
-                         ids=[f"{exercise.name}: {diagnosis}" for exercise, _, diagnosis in WRONG])
+@pytest.mark.parametrize(
+    ("exercise", "answer", "diagnosis"),
+    WRONG,
+    ids=[f"{exercise.name}: {diagnosis}" for exercise, _, diagnosis in WRONG],
+)
 def test_wrong_answers(exercise, answer, diagnosis):
     verdict = exercise.grade(answer)
     assert not verdict.passed and verdict.diagnosis == diagnosis, verdict
@@ -562,6 +651,7 @@ def test_wrong_answers(exercise, answer, diagnosis):
 @pytest.mark.parametrize("burnt", range(1, 40))
 def test_any_draws_of_the_noise_pass(burnt):
     """The tolerances are wide enough for noise that is drawn otherwise than by the reference."""
+
     def late(mean, log_var, generator):
         torch.rand(burnt, generator=generator)
         return mean + (log_var / 2).exp() * noise(mean, generator)

@@ -6,18 +6,19 @@ import math
 import pytest
 import torch
 
+from gencourse import data
 from gencourse.failures import gan as failures
-from gencourse.train import GANHistory
+from gencourse.training import GANHistory
 
 
 def test_the_plane_is_stretched_with_its_heaps():
     for points, heaps in (("ring", 8), ("grid", 25)):
-        where = failures.plane(points, 5000, torch.Generator().manual_seed(0))
+        where = data.plane(points, 5000, torch.Generator().manual_seed(0))
         assert where.centres.shape == (heaps, 2) and where.centres.abs().max() == 4
         distance = torch.cdist(where.x, where.centres).amin(1) / where.sigma
         assert distance.square().mean().item() == pytest.approx(2, abs=0.15)  # χ² with two degrees of freedom
     with pytest.raises(ValueError, match="points is 'spiral'; expected 'ring' or 'grid'"):
-        failures.plane("spiral", 10, torch.Generator())
+        data.plane("spiral", 10, torch.Generator())
 
 
 def test_an_unknown_method_is_answered_with_the_known_ones():

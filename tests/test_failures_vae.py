@@ -10,8 +10,8 @@ from torch.distributions import Bernoulli, Normal, kl_divergence
 from gencourse import checkpoints, data, metrics
 from gencourse.data import tiny_images
 from gencourse.failures import vae as failures
-from gencourse.failures import weights_of
 from gencourse.failures.vae import ContextVAE, blur, charged, holes, memorise, posterior_collapse
+from gencourse.models.settings import weights_of
 
 SCORES = ("c_t", "swapped", "nearer", "memorised")
 KEYS = {

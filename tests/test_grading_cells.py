@@ -9,7 +9,7 @@ import pytest
 from grading import START, by_name, insert, needs_nbgrader
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_output
 
-from gencourse.execute import NOTEBOOKS
+from gencourse.course.execute import NOTEBOOKS
 from gencourse.exercises import start
 from gencourse.grading import export
 
@@ -145,15 +145,28 @@ def test_of_several_cells_with_one_name_one_keeps_it_and_all_stay(handed_out, ma
 
 
 @needs_nbgrader
-@pytest.mark.parametrize(("data", "why"), [
-    (b"", "empty"), (b"\0" * 2000, "empty"), (b"\xef\xbb\xbf", "empty"),
-    (b"<!doctype html><title>Sign in</title>", "web page"), (b"\xef\xbb\xbf<html>", "web page"),
-    (b"PK\x03\x04...", "archive"), (b'{"cells": [', "not valid JSON"), (b"<<<<<<< HEAD", "web page"),
-    (b"{\n<<<<<<< HEAD\n}", "not valid JSON"), (b"\xff\xfe{\x00}\x00", "no text"), (b"[]", "no notebook"),
-    (b"{}", "no notebook"), (b"5", "no notebook"), (b'"text"', "no notebook"), (b"null", "no notebook"),
-    (b'{"cells": "none", "metadata": {}, "nbformat": 4, "nbformat_minor": 5}', "no notebook"),
-    (b'{"cells": [1], "metadata": {}, "nbformat": 4, "nbformat_minor": 5}', "no notebook"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("data", "why"),
+    [
+        (b"", "empty"),
+        (b"\0" * 2000, "empty"),
+        (b"\xef\xbb\xbf", "empty"),
+        (b"<!doctype html><title>Sign in</title>", "web page"),
+        (b"\xef\xbb\xbf<html>", "web page"),
+        (b"PK\x03\x04...", "archive"),
+        (b'{"cells": [', "not valid JSON"),
+        (b"<<<<<<< HEAD", "web page"),
+        (b"{\n<<<<<<< HEAD\n}", "not valid JSON"),
+        (b"\xff\xfe{\x00}\x00", "no text"),
+        (b"[]", "no notebook"),
+        (b"{}", "no notebook"),
+        (b"5", "no notebook"),
+        (b'"text"', "no notebook"),
+        (b"null", "no notebook"),
+        (b'{"cells": "none", "metadata": {}, "nbformat": 4, "nbformat_minor": 5}', "no notebook"),
+        (b'{"cells": [1], "metadata": {}, "nbformat": 4, "nbformat_minor": 5}', "no notebook"),
+    ],
+)
 def test_a_file_that_is_no_notebook_is_named_as_what_it_is(tmp_path, data, why):
     from gencourse.grading.collect import NotANotebook, read
 
@@ -178,16 +191,21 @@ UNKNOWN = new_output("error", ename="NameError", evalue=f"name '{COIN}' is not d
 
 
 @needs_nbgrader
-@pytest.mark.parametrize(("cells", "words"), [
-    ([(f"def {COIN}(flips, p):\n  x = = 1", [ERROR])], "its cell did not run to its end: `SyntaxError`: invalid "
-     "syntax, in line 2 of the cell."),
-    ([(f"1 / 0\n{COIN} = print", [ERROR])], "its cell did not run to its end"),
-    ([("def helper(): ...\ndef coin(flips, p): ...", [])], "its cell defines `helper`, `coin`. Keep the name."),
-    ([("", [])], "no cell of the notebook that was handed in defines it."),
-    ([], "no cell of the notebook that was handed in defines it."),
-    ([("TEST", []), (f"def {COIN}(flips, p): ...", [])], "stands below this test"),
-    ([("5", [ERROR]), ("", [])], "no cell of the notebook that was handed in defines it."),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("cells", "words"),
+    [
+        (
+            [(f"def {COIN}(flips, p):\n  x = = 1", [ERROR])],
+            "its cell did not run to its end: `SyntaxError`: invalid syntax, in line 2 of the cell.",
+        ),
+        ([(f"1 / 0\n{COIN} = print", [ERROR])], "its cell did not run to its end"),
+        ([("def helper(): ...\ndef coin(flips, p): ...", [])], "its cell defines `helper`, `coin`. Keep the name."),
+        ([("", [])], "no cell of the notebook that was handed in defines it."),
+        ([], "no cell of the notebook that was handed in defines it."),
+        ([("TEST", []), (f"def {COIN}(flips, p): ...", [])], "stands below this test"),
+        ([("5", [ERROR]), ("", [])], "no cell of the notebook that was handed in defines it."),
+    ],
+)
 def test_a_function_that_is_not_there_is_told_by_what_became_of_its_cell(cells, words):
     from gencourse.grading.autograde import judge
 
@@ -210,8 +228,11 @@ def test_a_function_that_misses_its_helper_is_told_that_the_helper_s_cell_did_no
         return helper(flips)  # noqa: F821
 
     answers = start.coin_log_likelihood.answers(theirs).to_json()
-    test = new_code_cell(f'mark("start.{COIN}", {COIN})', metadata={"nbgrader": {"grade": True, "grade_id": CHECK}},
-                         outputs=[new_output("display_data", {ANSWERS: answers})])  # fmt: skip
+    test = new_code_cell(
+        f'mark("start.{COIN}", {COIN})',
+        metadata={"nbgrader": {"grade": True, "grade_id": CHECK}},
+        outputs=[new_output("display_data", {ANSWERS: answers})],
+    )
     judge(test, [new_code_cell("def helper(x):\n  x = = 1", outputs=[ERROR]), test])
     told = test.outputs[0].data["text/plain"]
     assert "There is no `helper`, for its cell did not run to its end: `SyntaxError`" in told

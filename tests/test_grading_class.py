@@ -12,7 +12,7 @@ import pytest
 from grading import START, STEM, by_name, insert, needs_nbgrader
 from nbformat.v4 import new_code_cell
 
-from gencourse.execute import NOTEBOOKS
+from gencourse.course.execute import NOTEBOOKS
 from gencourse.exercises import vae
 from gencourse.grading import export
 
@@ -55,8 +55,14 @@ def split(notebook):
     all_right(notebook)
     for cell in [cell for cell in notebook.cells if cell.metadata.get("nbgrader", {}).get("solution")]:
         name = cell.metadata.nbgrader.grade_id
-        insert(notebook, cell, cell.source + f"\n\n_whole = {name}\ndef {name}(*a, **k):\n"
-               f"    return helper_of_{name}(_whole, *a, **k)".replace("_whole", f"_whole_{name}"))  # fmt: skip
+        insert(
+            notebook,
+            cell,
+            cell.source
+            + f"\n\n_whole = {name}\ndef {name}(*a, **k):\n    return helper_of_{name}(_whole, *a, **k)".replace(
+                "_whole", f"_whole_{name}"
+            ),
+        )
         cell.source = f"def helper_of_{name}(whole, *a, **k):\n    return whole(*a, **k)"
 
 
@@ -69,11 +75,14 @@ def syntax(notebook):
 @hands_in("doubledora_LATE_105_9002_03_vae-1.ipynb")
 def double(notebook):
     all_right(notebook)
-    notebook.cells.insert(0, new_code_cell(
-        "import numpy, torch, warnings\ntorch.set_default_dtype(torch.float64)\ntorch.manual_seed(3)\n"
-        "torch.set_default_device('meta')\ntorch.set_grad_enabled(False)\ntorch.set_printoptions(precision=1)\n"
-        "torch.use_deterministic_algorithms(True)\nnumpy.seterr(all='raise')\nwarnings.simplefilter('error')"
-    ))  # fmt: skip
+    notebook.cells.insert(
+        0,
+        new_code_cell(
+            "import numpy, torch, warnings\ntorch.set_default_dtype(torch.float64)\ntorch.manual_seed(3)\n"
+            "torch.set_default_device('meta')\ntorch.set_grad_enabled(False)\ntorch.set_printoptions(precision=1)\n"
+            "torch.use_deterministic_algorithms(True)\nnumpy.seterr(all='raise')\nwarnings.simplefilter('error')"
+        ),
+    )
 
 
 CLASS |= {
@@ -95,8 +104,12 @@ def a_class(tmp_path_factory):
     commands = [command.replace(STEM, VAE) for command in re.findall(r"`nbgrader ([^`]+)`", table)]
     commands = [command for command in commands if command.split()[0] not in ("release_assignment", "collect")]
     assert [command.split()[0] for command in commands] == [
-        "generate_assignment", "zip_collect", "autograde", "generate_feedback", "export",
-    ]  # fmt: skip
+        "generate_assignment",
+        "zip_collect",
+        "autograde",
+        "generate_feedback",
+        "export",
+    ]
     said = {}
 
     def nbgrader(command):
@@ -137,8 +150,12 @@ def test_the_steps_of_the_page_grade_a_class(a_class):
     folder, said = a_class
     codes = {command: code for command, (code, _) in said.items()}
     assert codes == {
-        "generate_assignment": 0, "zip_collect": 0, "autograde": 1, "generate_feedback": 0, "export": 0,
-    }, said  # fmt: skip
+        "generate_assignment": 0,
+        "zip_collect": 0,
+        "autograde": 1,
+        "generate_feedback": 0,
+        "export": 0,
+    }, said
     rows = table_of(folder)
     assert {row["assignment"] for row in rows.values()} == {VAE}  # nobody handed the other one in
     assert rows.keys() == {*GOOD, "synsam_104", *NOT_GRADED}

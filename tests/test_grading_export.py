@@ -8,11 +8,11 @@ import pytest
 from grading import START, STEM, by_name, source
 
 from gencourse.cli import main
-from gencourse.execute import NOTEBOOKS
+from gencourse.course.execute import NOTEBOOKS
+from gencourse.course.notebook import exercises
 from gencourse.exercises import autoregression
-from gencourse.exercises.core import Exercise
+from gencourse.exercises.machine.exercise import Exercise
 from gencourse.grading import NotPassed, export, find, mark
-from gencourse.notebook import exercises
 
 REGION = ("    ### BEGIN SOLUTION", "    ### END SOLUTION")
 
@@ -81,8 +81,11 @@ def test_hidden_inputs_follow_the_seed_and_are_others_than_the_check_s(course, t
         export.nbgrader_course(tmp_path / name, [NOTEBOOKS / f"{STEM}.ipynb"], seed=seed)
     assert variants(tmp_path / "same") == variants(course)
     assert variants(tmp_path / "other") != variants(course) != variants(tmp_path / "drawn")
-    assert set(variants(course)) == {f"{name}_hidden" for name, exercise in vars(autoregression).items()
-                                     if isinstance(exercise, Exercise) and name != "ancestral_sample"}  # fmt: skip
+    assert set(variants(course)) == {
+        f"{name}_hidden"
+        for name, exercise in vars(autoregression).items()
+        if isinstance(exercise, Exercise) and name != "ancestral_sample"
+    }
 
 
 def test_a_folder_with_something_in_it_is_refused_and_left_alone(tmp_path, capsys):

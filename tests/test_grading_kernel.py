@@ -12,7 +12,7 @@ import pytest
 from grading import needs_nbgrader
 from nbformat.v4 import new_code_cell, new_notebook
 
-from gencourse.execute import NOTEBOOKS
+from gencourse.course.execute import NOTEBOOKS
 
 
 def examined(*sources, locked=(), **limits):
@@ -43,12 +43,15 @@ def test_no_time_is_left_after_a_while():
 
 
 @needs_nbgrader
-@pytest.mark.parametrize("flood", [
-    "for _ in range(300):\n    print('x' * 10**5, flush=True)",
-    "from IPython.display import display\nfor _ in range(300):\n    display({'text/plain': 'x' * 10**5}, raw=True)",
-    "print('x' * 4 * 10**7)",
-    "while True:\n    print('x' * 10**4)",
-])  # fmt: skip
+@pytest.mark.parametrize(
+    "flood",
+    [
+        "for _ in range(300):\n    print('x' * 10**5, flush=True)",
+        "from IPython.display import display\nfor _ in range(300):\n    display({'text/plain': 'x' * 10**5}, raw=True)",
+        "print('x' * 4 * 10**7)",
+        "while True:\n    print('x' * 10**4)",
+    ],
+)
 def test_output_without_end_is_cut(flood):
     out, after = examined(flood, "print('after')", timeout=5)
     assert len(out) < 1_500_000 and "after" in after

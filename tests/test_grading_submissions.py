@@ -8,7 +8,7 @@ import pytest
 from grading import START, STEM, by_name, needs_nbgrader, solve
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_raw_cell
 
-from gencourse.execute import NOTEBOOKS
+from gencourse.course.execute import NOTEBOOKS
 from gencourse.exercises import autoregression
 from gencourse.grading import export
 
@@ -82,12 +82,12 @@ def forging(source):
 FORGED = """
 import sys, types
 import gencourse.grading, torch
-from gencourse.exercises import core, verdict
-from gencourse.exercises.answers import Answers, Problem
+from gencourse.exercises.machine import cases, exercise, verdict
+from gencourse.exercises.machine.answers import Answers, Problem
 passed = verdict.Verdict("coin_log_likelihood", "passed", "passed", "Right on all 9 inputs.")
-core.Exercise.judge = core.Exercise.grade = lambda *arguments: passed
-core.Case.same = lambda *arguments: True
-core.Exercise.expected = [torch.tensor(5.0).double()] * 9
+exercise.Exercise.judge = exercise.Exercise.grade = lambda *arguments: passed
+cases.Case.same = lambda *arguments: True
+exercise.Exercise.expected = [torch.tensor(5.0).double()] * 9
 torch.allclose = lambda *arguments, **options: True
 exercises = types.SimpleNamespace(coin_log_likelihood=types.SimpleNamespace(grade=lambda fn: passed))
 """
@@ -175,9 +175,13 @@ def test_a_right_submission_has_all_points_and_an_empty_one_has_none(graded):
 def test_a_submission_that_is_partly_right_has_part_of_the_points_and_reads_why(graded):
     points, total, page = marks(graded, "partly")
     assert {name for name, score in points.items() if score} == {
-        "unskew_check", "unskew_hidden", "ancestral_sample_check", "dilations_for_context_check",
-        "dilations_for_context_hidden", "receptive_field_check",
-    }  # fmt: skip
+        "unskew_check",
+        "unskew_hidden",
+        "ancestral_sample_check",
+        "dilations_for_context_check",
+        "dilations_for_context_hidden",
+        "receptive_field_check",
+    }
     assert total == 2 + 4 + 2 + 1
     assert "causal_mask: not yet" in page and "come after the centre" in page
     assert "receptive_field: raised an error" in page and "KeyError" in page
@@ -189,12 +193,21 @@ def test_a_submission_that_is_partly_right_has_part_of_the_points_and_reads_why(
 def test_a_hostile_submission_has_what_it_deserves(graded):
     points, total, page = marks(graded, "hostile")
     assert {name for name, score in points.items() if score} == {
-        "bits_per_dimension_check", "bits_per_dimension_hidden", "unskew_check", "unskew_hidden",
-        "mu_law_encode_check", "mu_law_encode_hidden",
-    }  # fmt: skip
+        "bits_per_dimension_check",
+        "bits_per_dimension_hidden",
+        "unskew_check",
+        "unskew_hidden",
+        "mu_law_encode_check",
+        "mu_law_encode_hidden",
+    }
     assert total == 2 + 2 + 4
-    for words in ("SystemExit", "No reply from kernel before timeout", "the kernel died in it",
-                  "more memory than there is", "does your loop end?"):  # fmt: skip
+    for words in (
+        "SystemExit",
+        "No reply from kernel before timeout",
+        "the kernel died in it",
+        "more memory than there is",
+        "does your loop end?",
+    ):
         assert words in page, words
     assert "<script>alert" not in page and "<img src=x" not in page and "&lt;img src=x onerror=alert(3)&gt;" in page
 

@@ -5,6 +5,7 @@ import re
 import subprocess
 import sys
 import tomllib
+from importlib import import_module
 from pathlib import Path
 
 import nbformat
@@ -13,22 +14,42 @@ import yaml
 from nbformat.v4 import new_code_cell, new_notebook
 
 from gencourse.claims import CLAIMS
-from gencourse.execute import NOTEBOOKS
-from gencourse.exercises.answers import is_stub
-from gencourse.notebook import KERNELSPEC, checks, exercises, is_readable, plain_python
+from gencourse.course.execute import NOTEBOOKS
+from gencourse.course.notebook import KERNELSPEC, checks, exercises, is_readable, plain_python
+from gencourse.exercises.machine.answers import is_stub
 
 ROOT = Path(__file__).resolve().parents[1]
 PACKAGE = ROOT / "gencourse"
 PYPROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
 TOP = {
-    "README.md", "CONTRIBUTING.md", "CITATION.cff", "LICENSE", "LICENSE-TEXT",
-    "Makefile", "environment.yml", "pyproject.toml", "constraints.txt",
-    ".gitignore", ".gitattributes", ".ci",
-    "notebooks", "gencourse", "data", "tests", "benchmarks", "docs", "findings",
+    "README.md",
+    "CONTRIBUTING.md",
+    "CITATION.cff",
+    "LICENSE",
+    "LICENSE-TEXT",
+    "Makefile",
+    "environment.yml",
+    "pyproject.toml",
+    "constraints.txt",
+    ".gitignore",
+    ".gitattributes",
+    ".ci",
+    "notebooks",
+    "gencourse",
+    "data",
+    "tests",
+    "benchmarks",
+    "docs",
+    "findings",
 }
 
 
 # ------------------------------------------------------------------------------------- what imports what
+
+# the rooms of the package, from the ground up: each imports those before it, and none that comes after
+ROOMS = ("support", "data", "models", "training", "metrics", "plots", "widgets", "checkpoints", "failures", "study",
+         "claims", "exercises", "course", "grading", "cli", "__main__")  # fmt: skip
+MODULES_AT_THE_ROOT = {"data", "claims", "cli"}  # at most four; the others are folders
 
 
 def imports(tree, module):
@@ -59,20 +80,49 @@ def breaches(files, places=None):
         for node in tree.body
         if isinstance(node, ast.ClassDef)
         and place.startswith("models/")
-        and place not in ("models/base.py", "models/causal.py")
+        and place not in ("models/base.py", "models/causal.py")  # what models share and others may name
     }
     found = set()
     for place, tree in ((place, files[place]) for place in places or files):
-        module = ".".join(["gencourse", *place.removesuffix(".py").split("/")])
         functions = (node for node in ast.walk(tree) if isinstance(node, ast.FunctionDef))
         inside = {id(child) for function in functions for child in ast.walk(function)}
-        for name, node in imports(tree, module):
+        for name, node in imports(tree, module_of(place)):
             if rule := broken_rule(place, name, id(node) in inside):
                 found.add(f"{place} imports {name}: {rule}")
-        if place in ("train.py", "storage.py", "metrics.py"):
+        if place.startswith(("support/", "training/", "metrics/", "plots/")):
             words = {getattr(node, "id", getattr(node, "attr", None)) for node in ast.walk(tree) if not of_torch(node)}
             found |= {f"{place} names {name}: it names no concrete model" for name in words & concrete}
         found |= {f"{place}: {word}" for word in unpickles(tree)}
+    return sorted(found)
+
+
+def module_of(place):
+    """The full name of a file of the package; a package's own file is its `__init__`."""
+    return ".".join(["gencourse", *place.removesuffix(".py").split("/")])
+
+
+def circles(files):
+    """Each circle of files that import each other, wherever in the file, as a line of their names."""
+    names = {module_of(place).removesuffix(".__init__"): place for place in files}
+    leads = {}
+    for place, tree in files.items():
+        inner = {name for name, _ in imports(tree, module_of(place)) if name in names}
+        finer = {name for name in inner if not any(other.startswith(f"{name}.") for other in inner)}
+        leads[place] = {names[name] for name in finer} - {place}
+    found, done = set(), set()
+
+    def follow(place, path):
+        if place in path:
+            circle = path[path.index(place) :]
+            first = circle.index(min(circle))
+            found.add(" -> ".join([*circle[first:], *circle[:first], circle[first]]))
+        elif place not in done:
+            for other in sorted(leads[place]):
+                follow(other, [*path, place])
+            done.add(place)
+
+    for place in files:
+        follow(place, [])
     return sorted(found)
 
 
@@ -81,27 +131,47 @@ def of_torch(node):
     return isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name) and node.value.id == "torch"
 
 
+SHARED_BY_MODELS = ("checks", "settings", "causal", "base")  # each may import those before it
+SPECIAL_CASES = {"dirac_gan.py": "gan", "linear_vae.py": "vae"}  # models that are a case of another file's family
+
+
+def is_within(name, *modules):
+    """Is it one of the modules, or a name or a module in one of them?"""
+    return any(name == module or name.startswith(f"{module}.") for module in modules)
+
+
 def broken_rule(place, name, in_a_function):
     """The rule that the file `place` breaks by importing `name`, or None."""
     top = name.split(".")[0]
-    parts = ("base", "causal", "checks", "compiled")
-    of_the_base = name.startswith(tuple(f"gencourse.models.{part}" for part in parts))
+    own, other = (word.removesuffix(".py") for word in (place.split("/")[0], f"{name}.".split(".")[1]))
+    if top == "gencourse" and own in ROOMS and other in ROOMS and ROOMS.index(other) > ROOMS.index(own):
+        return f"{other} comes after {own}; a room imports those before it"
+    shared = [f"gencourse.models.{part}" for part in SHARED_BY_MODELS]
+    of_the_base = is_within(name, *shared, "gencourse.support.checks")
     a_model = name.startswith("gencourse.models") and not of_the_base
-    if place in ("models/base.py", "models/causal.py"):
-        if top not in sys.stdlib_module_names | {"torch"} and not name.startswith("gencourse.models.checks"):
-            return "base and causal import only torch and checks"
-    elif place.startswith("models/") and place != "models/__init__.py":
-        if top == "gencourse" and not of_the_base:
-            return "models import base, causal, checks and compiled, and nothing else of the package"
-    if place in ("train.py", "storage.py", "metrics.py", "plots.py") and a_model:
+    if (module := module_of(place)) in shared:
+        before = shared[: shared.index(module)]
+        tools = ("gencourse.support.checks", "gencourse.support.devices")
+        if top not in sys.stdlib_module_names | {"torch"} and not is_within(name, *before, *tools):
+            return "what models share imports only torch, what stands before it, checks and devices"
+    elif place.startswith("models/cached/") and place != "models/cached/__init__.py":
+        own_model = f"gencourse.models.{place.split('/')[-1].removesuffix('.py')}"
+        parts = (f"gencourse.models.cached.{part}" for part in ("rows", "compiled"))
+        if top == "gencourse" and not of_the_base and not is_within(name, own_model, *parts):
+            return "what samples a model imports that model, what models share, rows and compiled"
+    elif place.startswith("models/") and not place.endswith("/__init__.py"):
+        general = f"gencourse.models.{SPECIAL_CASES.get(place.split('/')[-1])}"
+        if top == "gencourse" and not of_the_base and not is_within(name, general):
+            return "models import what models share and checks, a special case also its family; nothing else of ours"
+    if place.startswith(("support/", "training/", "metrics/", "plots/")) and a_model:
         return "it knows no model"
-    if top == "ipywidgets" and place != "widgets.py":
-        return "only widgets.py imports it"
+    if top == "ipywidgets" and not place.startswith("widgets/"):
+        return "only widgets import it"
     for_nbgrader = ("grading/autograde.py", "grading/collect.py", "grading/report.py")  # which nbgrader imports
     if top in ("nbgrader", "nbconvert", "nbclient") and place not in for_nbgrader and not in_a_function:
         return "only what nbgrader itself imports does so"
-    if top in ("dask", "distributed", "joblib") and not (place == "study.py" and in_a_function):
-        return "only study.py imports it, inside the function that needs it"
+    if top in ("dask", "distributed", "joblib") and not (place == "study/__init__.py" and in_a_function):
+        return "only study imports it, inside the function that needs it"
     if top == "notebooks":
         return "the package imports no notebook"
     return None
@@ -124,29 +194,63 @@ def test_nothing_imports_what_it_must_not(files):
     assert breaches(files) == []
 
 
+def test_every_file_stands_in_a_room(files):
+    tops = {place.split("/")[0] for place in files}
+    modules = {top.removesuffix(".py") for top in tops if top.endswith(".py")}
+    assert {top.removesuffix(".py") for top in tops} == {*ROOMS, "__init__"}
+    assert modules - {"__init__", "__main__"} == MODULES_AT_THE_ROOT and len(MODULES_AT_THE_ROOT) <= 4
+
+
+def test_no_files_import_each_other(files):
+    assert circles(files) == []
+    planted = {
+        "data.py": ast.parse("def read():\n    from gencourse.support import files"),
+        "support/files.py": ast.parse("from gencourse.data import read"),
+        "support/__init__.py": ast.parse(""),
+    }
+    assert circles(planted) == ["data.py -> support/files.py -> data.py"]
+
+
 @pytest.mark.parametrize(
     ("file", "line"),
     [
         ("models/base.py", "import numpy"),
         ("models/causal.py", "from .base import Autoregressive"),
         ("models/causal.py", "from gencourse import data"),
-        ("models/pixelcnn.py", "from ..train import fit"),
+        ("models/pixelcnn.py", "from ..training import fit"),
+        ("models/checks.py", "import numpy"),
+        ("models/checks.py", "from gencourse.models.settings import first_weight"),
+        ("models/settings.py", "from gencourse.models.vae import VAE"),
         ("models/pixelcnn.py", "from gencourse.models.wavenet import WaveNet"),
-        ("train.py", "from gencourse.models import PixelCNN"),
-        ("train.py", "default = PixelCNN"),
-        ("storage.py", "from .models import WaveNet"),
-        ("metrics.py", "import gencourse.models.pixelcnn"),
-        ("plots.py", "from . import models"),
-        ("plots.py", "import ipywidgets as widgets"),
+        ("models/pixelcnn.py", "from gencourse.models.baselines import ContextTable"),
+        ("models/pixelcnn.py", "from gencourse.models.cached.pixelcnn import pixelcnn_stepper"),
+        ("models/vae.py", "from gencourse.models.gan import GAN"),
+        ("models/dirac_gan.py", "from gencourse.models.vae import VAE"),
+        ("models/cached/pixelrnn.py", "from gencourse.models.pixelcnn import PixelCNN"),
+        ("models/cached/rows.py", "from gencourse.models.pixelcnn import PixelCNN"),
+        ("models/cached/wavenet.py", "from gencourse import data"),
+        ("training/__init__.py", "from gencourse.models import PixelCNN"),
+        ("training/__init__.py", "default = PixelCNN"),
+        ("support/storage.py", "from ..models import WaveNet"),
+        ("metrics/__init__.py", "import gencourse.models.pixelcnn"),
+        ("metrics/__init__.py", "from gencourse.models.baselines import ContextTable"),
+        ("metrics/__init__.py", "from gencourse.models.cached.rows import RowCache"),
+        ("plots/__init__.py", "from .. import models"),
+        ("plots/__init__.py", "import ipywidgets as widgets"),
         ("grading/export.py", "from nbgrader.api import Gradebook"),
-        ("study.py", "import dask"),
-        ("study.py", "import joblib"),
-        ("train.py", "def load():\n    import joblib"),
+        ("study/__init__.py", "import dask"),
+        ("study/__init__.py", "import joblib"),
+        ("training/__init__.py", "def load():\n    import joblib"),
         ("data.py", "def load():\n    from joblib.externals import loky"),
         ("data.py", "def load():\n    import distributed"),
+        ("data.py", "from gencourse import exercises"),
+        ("data.py", "import gencourse.checkpoints"),
+        ("data.py", "def load():\n    from gencourse.cli import main"),
+        ("training/__init__.py", "from ..checkpoints.recipes import RECIPES"),
+        ("exercises/machine/exercise.py", "from gencourse.course.notebook import read"),
         ("data.py", "import notebooks"),
         ("data.py", "import pickle"),
-        ("train.py", "state = torch.load('weights')"),
+        ("training/__init__.py", "state = torch.load('weights')"),
         ("data.py", "x = np.load('x.npy', allow_pickle=True)"),
     ],
 )
@@ -158,10 +262,10 @@ def test_a_breach_is_found(files, file, line):
 
 def test_a_cluster_library_is_allowed_where_it_is_needed():
     source = "def run():\n    import dask\n    from joblib.externals import loky\n    return dask, loky\n"
-    assert breaches({"study.py": ast.parse(source)}) == []
+    assert breaches({"study/__init__.py": ast.parse(source)}) == []
 
 
-@pytest.mark.parametrize("path", sorted(PACKAGE.rglob("*.py")), ids=lambda path: path.stem)
+@pytest.mark.parametrize("path", sorted(PACKAGE.rglob("*.py")), ids=lambda path: path.relative_to(PACKAGE).as_posix())
 def test_every_public_function_is_documented(path):
     tree = ast.parse(path.read_text(encoding="utf-8"))
     public = [n for n in tree.body if isinstance(n, ast.FunctionDef) and not n.name.startswith("_")]
@@ -336,6 +440,28 @@ def test_a_notebook_is_ready_to_be_read(path):
     assert faults(notebook) == []
 
 
+def missing_names(notebook):
+    """What the cells of a notebook import from the package and is not there."""
+    trees = [ast.parse(plain_python(cell.source)) for cell in notebook.cells if cell.cell_type == "code"]
+    for node in (node for tree in trees for node in ast.walk(tree) if isinstance(node, ast.ImportFrom)):
+        for alias in node.names if node.module.startswith("gencourse") else []:
+            if not hasattr(import_module(node.module), alias.name):
+                try:
+                    import_module(f"{node.module}.{alias.name}")
+                except ModuleNotFoundError:
+                    yield f"{node.module}.{alias.name}"
+
+
+@pytest.mark.parametrize("path", NOTEBOOK_PATHS, ids=lambda path: path.stem)
+def test_a_notebook_imports_what_is_there(path):
+    notebook = nbformat.read(path, as_version=4)
+    assert list(missing_names(notebook)) == []
+    notebook.cells.append(
+        new_code_cell("from gencourse import doctor, data\nfrom gencourse.data import mnist, nothing")
+    )
+    assert list(missing_names(notebook)) == ["gencourse.doctor", "gencourse.data.nothing"]
+
+
 def test_faults_are_found():
     stub = 'def f(x: Tensor = pi):\n    """What."""\n    ...  # your code\n\n\nf = exercises.f.check(f)'
     path = nbformat.v4.new_output("stream", text="read /home/ann/course/data")
@@ -343,8 +469,9 @@ def test_faults_are_found():
     warned = nbformat.v4.new_output("stream", name="stderr", text="Warning")
     drawn = nbformat.v4.new_output("display_data", {"image/png": "iVBO", "text/plain": "<Figure size 700x400>"})
     address = nbformat.v4.new_output("execute_result", {"text/plain": "<Colorbar at 0x7f294100ad50>"})
-    silent = nbformat.v4.new_output("display_data", {"text/html": '<img alt="" src="data:,">', "image/png": "iVBO",
-                                                     "text/plain": "A line."})  # fmt: skip
+    silent = nbformat.v4.new_output(
+        "display_data", {"text/html": '<img alt="" src="data:,">', "image/png": "iVBO", "text/plain": "A line."}
+    )
     alone = nbformat.v4.new_output("display_data", {"text/html": '<img alt="A line.">', "text/plain": "A line."})
     shown = nbformat.v4.new_output("execute_result", {"text/plain": "History(loss=[2.9, 2.8])"}, execution_count=1)
     open_claim = nbformat.v4.new_output("display_data", {"text/plain": "○ not measured AR4  It beats them."})
@@ -363,7 +490,7 @@ def test_faults_are_found():
         "a-12: a picture whose alt is empty": new_code_cell("1", id="a-12", outputs=[silent]),
         "a-13: a picture in HTML alone": new_code_cell("1", id="a-13", outputs=[alone]),
         "a-06: 26 lines": new_code_cell("x = 1\n" * 26, id="a-06"),
-        "a-07: imports gencourse.train._w": new_code_cell("from gencourse.train import _w", id="a-07"),
+        "a-07: imports gencourse.training._w": new_code_cell("from gencourse.training import _w", id="a-07"),
         "cell id 'deadbeef'": new_code_cell("1", id="deadbeef"),
         " ": new_code_cell(stub, id="a-08", metadata=tags),
     }
@@ -423,7 +550,7 @@ def test_a_notebook_shows_progress_before_the_questions_to_recall(name):
     cells = NODES[name].cells
     (at,) = [i for i, c in enumerate(cells) if c.cell_type == "markdown" and "## Questions to recall" in c.source]
     assert cells[at].source.startswith("## ")
-    assert cells[at - 1].source == "from gencourse.passed import summary\n\nsummary(exercises)"
+    assert cells[at - 1].source == "from gencourse.exercises import summary\n\nsummary(exercises)"
     assert "passed" in cells[at - 2].source and cells[at - 2].cell_type == "markdown"
 
 
@@ -431,9 +558,29 @@ def test_a_notebook_shows_progress_before_the_questions_to_recall(name):
 def test_a_claim_of_a_notebook_that_trains_names_the_trainings_it_rests_on(name):
     """`after=` is given wherever a history of the notebook may be one that the claim rests on; the others are named."""
     rests_on_none = {  # definitions, stored models and studies, timings, loops that Ctrl-C ends with an error
-        "ST1", "AR1", "AR2", "AR3", "AR6", "AR7", "AR8", "AR9", "GM1", "GM2", "VA2", "VA5", "VA8", "VA9",
-        "GA1", "GA2", "GA3", "GA4", "GA5", "GA6", "GA7", "GA8",
-    }  # fmt: skip
+        "ST1",
+        "AR1",
+        "AR2",
+        "AR3",
+        "AR6",
+        "AR7",
+        "AR8",
+        "AR9",
+        "GM1",
+        "GM2",
+        "VA2",
+        "VA5",
+        "VA8",
+        "VA9",
+        "GA1",
+        "GA2",
+        "GA3",
+        "GA4",
+        "GA5",
+        "GA6",
+        "GA7",
+        "GA8",
+    }
     for cell in NODES[name].cells:
         if cell.cell_type == "code":
             for node in ast.walk(ast.parse(plain_python(cell.source))):

@@ -13,11 +13,11 @@ from pathlib import Path
 
 import nbformat
 import pytest
-from test_execute import HABITS, habits  # noqa: F401 (a fixture)
+from test_course_execute import HABITS, habits  # noqa: F401 (a fixture)
 from toys import toy
 
-from gencourse.execute import NOTEBOOKS, NotebookError, execute, run
-from gencourse.notebook import with_solutions
+from gencourse.course.execute import NOTEBOOKS, NotebookError, execute, run
+from gencourse.course.notebook import with_solutions
 
 ROOT = Path(__file__).resolve().parents[1]
 

@@ -19,11 +19,11 @@ import pytest
 import torch
 
 from gencourse import study
-from gencourse._files import DataError
 from gencourse.cli import main
 from gencourse.failures import gan, vae
 from gencourse.failures.gmm import gmm_singular
 from gencourse.study import Run, StudyError
+from gencourse.support.files import DataError
 
 HERE = Path(__file__).parent
 
@@ -130,9 +130,13 @@ def test_ctrl_c_loses_nothing(marks, tmp_path, at_once):
     command = [sys.executable, "-c", SCRIPT, "study", "toy", "--seeds", "40", "--workers", "2", *dials]
     paths = os.pathsep.join([str(HERE), str(HERE.parent), os.environ["PYTHONPATH"]])
     process = subprocess.Popen(
-        command, cwd=tmp_path, env={**os.environ, "PYTHONPATH": paths}, stderr=subprocess.PIPE, text=True,
+        command,
+        cwd=tmp_path,
+        env={**os.environ, "PYTHONPATH": paths},
+        stderr=subprocess.PIPE,
+        text=True,
         start_new_session=True,
-    )  # fmt: skip
+    )
     wait_for(lambda: begun() == [0, 1, 2, 3, 4, 5], process)
     family = psutil.Process(process.pid).children(recursive=True)
     os.killpg(process.pid, signal.SIGINT)  # as the terminal does
@@ -438,9 +442,15 @@ def test_numbers_of_numpy_are_numbers(at_once):
 
 
 def test_a_text_that_no_study_knows_is_refused_before_any_work(at_once):
-    for name, dial in (("mode-collapse", "method"), ("mode-collapse", "points"), ("balance", "loss"),
-                       ("signals", "family"), ("blind-spot", "start"), ("posterior-collapse", "images"),
-                       ("gmm-singular", "covariance")):  # fmt: skip
+    for name, dial in (
+        ("mode-collapse", "method"),
+        ("mode-collapse", "points"),
+        ("balance", "loss"),
+        ("signals", "family"),
+        ("blind-spot", "start"),
+        ("posterior-collapse", "images"),
+        ("gmm-singular", "covariance"),
+    ):
         with pytest.raises(ValueError, match=f"{dial} is 'recipee'; expected one of .*{study.dials(name)[dial]}"):
             study.run(name, 1, {dial: [study.dials(name)[dial], "recipee"]})
     texts = {dial for name in study.STUDIES for dial, value in study.dials(name).items() if isinstance(value, str)}

@@ -1,16 +1,19 @@
-"""Exercises that answer back: `core` is the machinery, and each notebook has a module of its exercises."""
+"""Exercises that answer back: a folder for each notebook, a file for each exercise; `machine` judges the answers."""
 
 from importlib import import_module
 from importlib.util import find_spec
+from types import ModuleType
 
-from .core import Case, Exercise, exercise
-from .sandbox import untouched
-from .verdict import Verdict
+from gencourse.exercises.machine.cases import Case
+from gencourse.exercises.machine.exercise import Exercise, summary
+from gencourse.exercises.machine.mistakes import Mistake, Symptom
+from gencourse.exercises.machine.sandbox import untouched
+from gencourse.exercises.machine.verdict import Verdict
 
-__all__ = ["Case", "Exercise", "Verdict", "exercise"]
+__all__ = ["Case", "Exercise", "Mistake", "Symptom", "Verdict", "summary"]
 
 
-def __getattr__(name: str):
+def __getattr__(name: str) -> ModuleType:
     """A module of exercises, imported when it is first asked for: its inputs are drawn as in a fresh kernel."""
     if name.startswith("_") or find_spec(f"{__name__}.{name}") is None:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -4,18 +4,3 @@ A function builds what it needs from the seed, on one thread and within a minute
 numbers, short texts. Nothing is drawn, nothing is kept. It runs in torch's `usual_settings`, so that the same seed
 gives the same numbers whatever a notebook has set.
 """
-
-import contextlib
-from collections.abc import Iterator
-
-import torch
-
-from ..models.base import usual_settings
-
-
-@contextlib.contextmanager
-def weights_of(seed: int) -> Iterator[None]:
-    """Models that are built inside get float32 weights of this seed; the global random state stays as it was."""
-    with torch.random.fork_rng(devices=[]), usual_settings():
-        torch.manual_seed(seed)
-        yield

@@ -4,14 +4,14 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from .. import checkpoints, data, metrics
-from ..models.base import usual_settings
-from ..models.checks import number, positive_integer
+from gencourse import checkpoints, data, metrics
+from gencourse.models.settings import usual_settings
+from gencourse.support.checks import number, positive_integer
 
 
 @usual_settings()
 @torch.no_grad()
-def wrong_prefix(seed: int, *, flipped: float = 0.0, rows: int = 12) -> dict:
+def wrong_prefix(seed: int, *, flipped: float = 0.0, rows: int = 12) -> dict[str, float]:
     """The stored PixelCNN completes digits whose upper rows are partly wrong: does it recover?
 
     Of 64 binarised test digits the first `rows` rows are given, a share `flipped` of their pixels turned over; the
@@ -42,7 +42,7 @@ def wrong_prefix(seed: int, *, flipped: float = 0.0, rows: int = 12) -> dict:
     given = turned_over(true[:, :, :rows], flipped, generator)
     around = metrics.features(judge, others)  # (2000, F)
 
-    def judged(completed):
+    def judged(completed: Tensor) -> dict[str, float]:
         """Shares of images that are recognised, and plausible."""
         whole = torch.cat([true[:, :, :rows], completed[:, :, rows:]], 2)
         h = judge.features(whole)
@@ -73,6 +73,6 @@ def turned_over(x: Tensor, share: float, generator: torch.Generator) -> Tensor:
     return x ^ flips.view_as(x)
 
 
-def nats_by_row(model, x: Tensor) -> Tensor:
+def nats_by_row(model: torch.nn.Module, x: Tensor) -> Tensor:
     """−log P of each pixel given those before, averaged over images and columns: (N, 1, H, W) -> (H,) nats."""
     return F.cross_entropy(model.logits(x), x.long(), reduction="none").mean((0, 1, 3))

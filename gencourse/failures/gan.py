@@ -1,40 +1,23 @@
 """How a contest fails: lost modes, a match that is none, a judge that can be fooled."""
 
-from typing import NamedTuple
+from typing import Any, Literal, NamedTuple, get_args
 
 import torch
 from scipy import stats
 from torch import Tensor
 
-from .. import checkpoints, data, metrics
-from ..models import GAN, VAE, DiracGAN, Discriminator, Generator, PixelCNN
-from ..models.base import usual_settings, with_gradients
-from ..models.gan import RECIPE, generator_loss
-from ..train import GANHistory, fit, fit_gan
-from . import weights_of
+from gencourse import checkpoints, data, metrics
+from gencourse.data import REACH, Points, plane
+from gencourse.models import GAN, VAE, DiracGAN, PixelCNN
+from gencourse.models.gan import RECIPE, Loss, generator_loss, image_gan, plane_gan
+from gencourse.models.settings import usual_settings, weights_of, with_gradients
+from gencourse.training import GANHistory, fit, fit_gan
 
-REACH = 4.0  # ring and grid are stretched to go from -4 to 4: one recipe fits both
-
-
-class Plane(NamedTuple):
-    """Heaps in the plane: (n, 2) points, stretched; (K, 2) centres and the width σ of a heap in the same measure."""
-
-    x: Tensor
-    centres: Tensor
-    sigma: float
-
-
-def plane(points: str, n: int, generator: torch.Generator) -> Plane:
-    """`points` is "ring" (8 heaps) or "grid" (25).
-
-    Raises:
-        ValueError: another name.
-    """
-    if points not in ("ring", "grid"):
-        raise ValueError(f"points is {points!r}; expected 'ring' or 'grid'")
-    draw, law = (data.ring, data.RING) if points == "ring" else (data.grid, data.GRID)
-    stretch = REACH / law.centres.abs().max().item()
-    return Plane(stretch * draw(n, generator), stretch * law.centres, stretch * law.sigma)
+MethodName = Literal["original", "plain", "steady", "WGAN-GP", "unrolled", "packing", "recipe"]
+Family = Literal["GAN", "VAE", "PixelCNN"]
+FAMILIES = get_args(Family)
+Start = Literal["noise", "samples", "digits"]
+STARTS = get_args(Start)
 
 
 class Method(NamedTuple):
@@ -46,14 +29,14 @@ class Method(NamedTuple):
 
     steps: int
     lr: float
-    game: dict = {}
-    fit: dict = {}
+    game: dict[str, Any] = {}
+    fit: dict[str, Any] = {}
     steps_d: int = 1
     pack: int = 1
     steady: bool = True  # the generator's weights averaged, the step sizes falling
 
 
-METHODS = {
+METHODS: dict[MethodName, Method] = {
     "original": Method(11_400, 1.4e-3, dict(loss="original"), steady=False),
     "plain": Method(11_400, 4e-4, steady=False),
     "steady": Method(10_700, 1.4e-3),
@@ -66,8 +49,8 @@ METHODS = {
 
 @usual_settings()
 def mode_collapse(
-    seed: int, *, method: str = "plain", points: str = "ring", steps_d: int = 1, effort: float = 1.0
-) -> dict:
+    seed: int, *, method: MethodName = "plain", points: Points = "ring", steps_d: int = 1, effort: float = 1.0
+) -> dict[str, float]:
     """Ring or grid: how many heaps does a contest find, and do the samples lie on them?
 
     The protocol of VEEGAN (Srivastava et al., arXiv:1705.07761, section 4.1): of 2,500 samples one is good within 3σ of
@@ -87,31 +70,40 @@ def mode_collapse(
     gan, history = play(method, where.x, seed, steps, generator, steps_d)
     found = metrics.mode_statistics(gan.sample(2500, generator), where.centres, where.sigma)
     missing = found.captured < len(where.centres) or found.high_quality < 0.1
-    return dict(modes=found.captured, good=found.high_quality, reverse_kl=found.reverse_kl, collapsed=missing,
-                loss_g=history.smooth("loss_g")[-1], d_fake=history.smooth("d_fake")[-1])  # fmt: skip
+    return dict(
+        modes=found.captured,
+        good=found.high_quality,
+        reverse_kl=found.reverse_kl,
+        collapsed=missing,
+        loss_g=history.smooth("loss_g")[-1],
+        d_fake=history.smooth("d_fake")[-1],
+    )
 
 
-def play(method: str, x: Tensor, seed: int, steps: int, generator: torch.Generator,
-         steps_d: int = 1) -> tuple[GAN, GANHistory]:  # fmt: skip
+def play(
+    method: MethodName, x: Tensor, seed: int, steps: int, generator: torch.Generator, steps_d: int = 1
+) -> tuple[GAN, GANHistory]:
     """A contest by one of METHODS on the points x, with weights of this seed."""
     how = METHODS[method]
     gan = plane_gan(seed, pack=how.pack, **how.game)
     shared = {key: RECIPE["fit"][key] for key in ("batch_size", "betas")}
     steady = {key: RECIPE["fit"][key] for key in ("anneal", "average")} if how.steady else {}
-    history = fit_gan(gan, x, steps=steps, steps_d=how.steps_d * steps_d, lr=how.lr, generator=generator,
-                      **shared, **steady, **how.fit)  # fmt: skip
+    history = fit_gan(
+        gan,
+        x,
+        steps=steps,
+        steps_d=how.steps_d * steps_d,
+        lr=how.lr,
+        generator=generator,
+        **shared,
+        **steady,
+        **how.fit,
+    )
     return gan, history
 
 
-def plane_gan(seed: int, hidden: tuple | None = None, hidden_d: tuple | None = None, pack: int = 1, **game) -> GAN:
-    """RECIPE's players for stretched points, or smaller ones, their weights drawn by the seed."""
-    with weights_of(seed):
-        generator = Generator((2,), RECIPE["latent"], hidden or RECIPE["hidden"], scale=REACH)
-        return GAN(generator, Discriminator((2,), hidden_d or hidden or RECIPE["hidden_d"], pack=pack), **game)
-
-
 @usual_settings()
-def too_strong(seed: int, *, loss: str = "original", head_start: int = 300) -> dict:
+def too_strong(seed: int, *, loss: Loss = "original", head_start: int = 300) -> dict[str, float]:
     """A discriminator that is ahead: what does the generator still hear?
 
     The generator stays as it was made while the discriminator learns for `head_start` steps; then both play on, 1,500
@@ -124,17 +116,20 @@ def too_strong(seed: int, *, loss: str = "original", head_start: int = 300) -> d
     generator = torch.Generator().manual_seed(seed)
     where, gan = plane("ring", 20_000, generator), plane_gan(seed, hidden=(64, 64), loss=loss)
     noise = gan.noise(1000, generator)
-    before, _ = _heard(gan, noise)
+    before, _ = _generator_signal(gan, noise)
     ahead = torch.optim.Adam(gan.discriminator.parameters(), lr=1e-3, betas=(0.0, 0.99))
     _learn_alone(gan, ahead, where.x, head_start, 128, generator)
-    gradient, d_fake = _heard(gan, noise)
+    gradient, d_fake = _generator_signal(gan, noise)
     fit_gan(gan, where.x, steps=1500, batch_size=128, lr=1e-3, generator=generator)
     found = metrics.mode_statistics(gan.sample(2500, generator), where.centres, where.sigma)
-    return dict(gradient=gradient, d_fake=d_fake, starved=gradient < before / 100, modes=found.captured,
-                good=found.high_quality)  # fmt: skip
+    return dict(
+        gradient=gradient, d_fake=d_fake, starved=gradient < before / 100, modes=found.captured, good=found.high_quality
+    )
 
 
-def _learn_alone(gan: GAN, optimizer: torch.optim.Optimizer, x: Tensor, steps: int, n: int, generator) -> None:
+def _learn_alone(
+    gan: GAN, optimizer: torch.optim.Optimizer, x: Tensor, steps: int, n: int, generator: torch.Generator
+) -> None:
     """The discriminator learns on batches of n points of x and n samples; the generator stays as it is."""
     for batch in torch.randint(len(x), (steps, n), generator=generator):
         loss = gan.discriminator_loss(x[batch], gan.sample(n, generator))
@@ -143,15 +138,15 @@ def _learn_alone(gan: GAN, optimizer: torch.optim.Optimizer, x: Tensor, steps: i
         optimizer.step()
 
 
-def _heard(gan: GAN, noise: Tensor) -> tuple[float, float]:
+def _generator_signal(gan: GAN, noise: Tensor) -> tuple[float, float]:
     """Norm of the gradient of the generator's loss by its weights, and mean D(G(z))."""
     logits = gan.discriminator(gan.generator(noise))
-    gradients = torch.autograd.grad(generator_loss(logits, gan.loss), list(gan.generator.parameters()))
+    gradients = torch.autograd.grad(generator_loss(logits, gan.loss_name), list(gan.generator.parameters()))
     return torch.cat([g.flatten() for g in gradients]).norm().item(), logits.sigmoid().mean().item()
 
 
 @usual_settings()
-def balance(seed: int, *, loss: str = "non-saturating", ratio: float = 1.0) -> dict:
+def balance(seed: int, *, loss: Loss = "non-saturating", ratio: float = 1.0) -> dict[str, float]:
     """A contest out of balance: one player takes larger steps than the other.
 
     Ring, 2,000 steps; the step sizes are 10⁻³·√ratio for the discriminator and 10⁻³/√ratio for the generator. Returns
@@ -164,13 +159,19 @@ def balance(seed: int, *, loss: str = "non-saturating", ratio: float = 1.0) -> d
     """
     generator = torch.Generator().manual_seed(seed)
     where, gan = plane("ring", 20_000, generator), plane_gan(seed, hidden=(64, 64), loss=loss)
-    history = fit_gan(gan, where.x, steps=2000, batch_size=128, lr=(1e-3 * ratio**0.5, 1e-3 / ratio**0.5),
-                      generator=generator)  # fmt: skip
+    history = fit_gan(
+        gan, where.x, steps=2000, batch_size=128, lr=(1e-3 * ratio**0.5, 1e-3 / ratio**0.5), generator=generator
+    )
     samples = gan.sample(2500, generator)
     found = metrics.mode_statistics(samples, where.centres, where.sigma)
     d_real, d_fake, gradient = (history.smooth(key, 500)[-1] for key in ("d_real", "d_fake", "grad_norm_g"))
-    return dict(apart=apart(samples, where.x[:2500]) / REACH, modes=found.captured, good=found.high_quality,
-                lead=d_real - d_fake, gradient=gradient)  # fmt: skip
+    return dict(
+        apart=apart(samples, where.x[:2500]) / REACH,
+        modes=found.captured,
+        good=found.high_quality,
+        lead=d_real - d_fake,
+        gradient=gradient,
+    )
 
 
 def apart(samples: Tensor, points: Tensor) -> float:
@@ -180,7 +181,7 @@ def apart(samples: Tensor, points: Tensor) -> float:
 
 
 @usual_settings()
-def stupid_judge(seed: int, *, width: int = 64) -> dict:
+def stupid_judge(seed: int, *, width: int = 64) -> dict[str, float]:
     """A discriminator with too few units: is it fooled by samples that another one sees through?
 
     Ring, 2,000 steps with R1, averaging and falling step sizes, the discriminator with one hidden layer of `width`.
@@ -198,14 +199,16 @@ def stupid_judge(seed: int, *, width: int = 64) -> dict:
     optimizer = torch.optim.Adam(other.parameters(), lr=2e-3)
     _learn_alone(GAN(gan.generator, other), optimizer, where.x, 500, 256, generator)
     real, fake = plane("ring", 5000, generator).x, gan.sample(5000, generator)
-    own, other = (((judge(real) > 0).float().mean() + (judge(fake) < 0).float().mean()).item() / 2
-                  for judge in (gan.discriminator, other))  # fmt: skip
+    own, other = (
+        ((judge(real) > 0).float().mean() + (judge(fake) < 0).float().mean()).item() / 2
+        for judge in (gan.discriminator, other)
+    )
     found = metrics.mode_statistics(fake[:2500], where.centres, where.sigma)
     return dict(own=own, other=other, fooled=own < 0.6, found_out=other > 0.9, good=found.high_quality)
 
 
 @usual_settings()
-def signals(seed: int, *, family: str = "GAN") -> dict:
+def signals(seed: int, *, family: Family = "GAN") -> dict[str, float]:
     """Does what is minimised say how good the samples are?
 
     A "GAN" (16 channels, 1,200 steps), a "VAE" (1,200 steps) or a "PixelCNN" (5 blocks, 600 steps) is trained on
@@ -220,27 +223,35 @@ def signals(seed: int, *, family: str = "GAN") -> dict:
     and first, last: the Fréchet distance at the first and at the last moment.
     """
     generator, moments = torch.Generator().manual_seed(seed), 12
-    if family not in ("GAN", "VAE", "PixelCNN"):
+    if family not in FAMILIES:
         raise ValueError(f"family is {family!r}; expected 'GAN', 'VAE' or 'PixelCNN'")
     judge, _ = checkpoints.load("classifier")
     test = data.mnist("test")[0][::5]
     test = test / 255 if family == "GAN" else data.binarise(test, torch.Generator().manual_seed(0)).float()
     real = metrics.features(judge, test)
 
-    def distance(model) -> float:
+    def distance(model: torch.nn.Module) -> float:
         samples = model.sample(500, torch.Generator().manual_seed(seed)).float()
         return metrics.frechet_distance(metrics.features(judge, samples), real)
 
     with weights_of(seed):
         model, steps = {
-            "GAN": lambda: (checkpoints.image_gan(channels=16), 1200),
+            "GAN": lambda: (image_gan(channels=16), 1200),
             "VAE": lambda: (VAE((1, 28, 28), latent=20, likelihood="bernoulli", hidden=(300,)), 1200),
             "PixelCNN": lambda: (PixelCNN((1, 28, 28), levels=2, stacks="single", n_blocks=5, channels=16), 600),
         }[family]()
     how = dict(steps=steps, generator=generator, measure=distance, measure_every=steps // moments)
     if family == "GAN":
-        history = fit_gan(model, data.mnist("train")[0], batch_size=32, lr=8e-3, anneal="cosine", average=0.99,
-                          prepare=lambda x, _: x / 255, **how)  # fmt: skip
+        history = fit_gan(
+            model,
+            data.mnist("train")[0],
+            batch_size=32,
+            lr=8e-3,
+            anneal="cosine",
+            average=0.99,
+            prepare=lambda x, _: x / 255,
+            **how,
+        )
         losses = {"loss": "loss_g", "loss_d": "loss_d"}
     else:
         history = fit(model, data.mnist("train")[0], prepare=data.binarise, **how)
@@ -254,7 +265,7 @@ def signals(seed: int, *, family: str = "GAN") -> dict:
 
 
 @usual_settings()
-def blind_spot(seed: int, *, r1: float = 1.0, start: str = "noise") -> dict:
+def blind_spot(seed: int, *, r1: float = 1.0, start: Start = "noise") -> dict[str, float]:
     """Gradient ascent on D(x): does one find images that it takes for digits, and nobody else does?
 
     A convolutional GAN of 8 channels is trained on digits for 500 steps; then 64 images climb its logit, 200 steps of
@@ -267,12 +278,12 @@ def blind_spot(seed: int, *, r1: float = 1.0, start: str = "noise") -> dict:
         far: median distance to the nearest of 10,000 training images, over that of unseen digits.
         defeated: after > 0.9, and inside less than half of inside_digits.
     """
-    if start not in ("noise", "samples", "digits"):
+    if start not in STARTS:
         raise ValueError(f"start is {start!r}; expected 'noise', 'samples' or 'digits'")
     generator = torch.Generator().manual_seed(seed)
     images, unseen = data.mnist("train")[0], data.mnist("test")[0] / 255
     with weights_of(seed):
-        gan = checkpoints.image_gan(channels=8, r1=r1)
+        gan = image_gan(channels=8, r1=r1)
     fit_gan(gan, images, steps=500, batch_size=32, lr=4e-3, prepare=lambda x, _: x / 255, generator=generator)
     chosen = torch.randperm(len(unseen), generator=generator)
     others, starts, reference = unseen[chosen[:64]], unseen[chosen[64:128]], unseen[chosen[128:2128]]
@@ -287,8 +298,14 @@ def blind_spot(seed: int, *, r1: float = 1.0, start: str = "noise") -> dict:
     known = images[torch.randperm(len(images), generator=generator)[:10_000]].flatten(1) / 255
     nearest = [torch.cdist(x.flatten(1), known).amin(1).median().item() for x in (found, others)]
     inside, inside_digits = (metrics.precision_recall(real, x).precision for x in (ours, theirs))
-    return dict(before=before, after=after, inside=inside, inside_digits=inside_digits, far=nearest[0] / nearest[1],
-                defeated=after > 0.9 and inside < inside_digits / 2)  # fmt: skip
+    return dict(
+        before=before,
+        after=after,
+        inside=inside,
+        inside_digits=inside_digits,
+        far=nearest[0] / nearest[1],
+        defeated=after > 0.9 and inside < inside_digits / 2,
+    )
 
 
 @with_gradients()
@@ -303,7 +320,7 @@ def climb(discriminator: torch.nn.Module, x: Tensor, steps: int = 200, size: flo
 
 
 @usual_settings()
-def dirac_orbit(seed: int, *, loss: str = "original", r1: float = 0.0, noise: float = 0.0) -> dict:
+def dirac_orbit(seed: int, *, loss: Loss = "original", r1: float = 0.0, noise: float = 0.0) -> dict[str, float]:
     """The GAN of two numbers: does it come to rest?
 
     500 alternating steps of 0.2 from a point at distance √2 in a random direction (Mescheder et al., arXiv:1801.04406,

@@ -2,14 +2,15 @@
 
 import torch
 
-from ..models import GMM
-from ..models.base import usual_settings
+from gencourse.models import GMM
+from gencourse.models.gmm import Covariance
+from gencourse.models.settings import usual_settings
 
 
 @usual_settings()
 def gmm_singular(
-    seed: int, *, floor: float = 1e-6, n: int = 30, components: int = 6, covariance: str = "spherical"
-) -> dict:
+    seed: int, *, floor: float = 1e-6, n: int = 30, components: int = 6, covariance: Covariance = "spherical"
+) -> dict[str, float]:
     """A mixture of too many Gaussians: does a component collapse onto one point?
 
     The data are `n` points of three round Gaussians of variance 1, the mixture has `components`, and EM starts at
@@ -22,7 +23,7 @@ def gmm_singular(
     generator = torch.Generator().manual_seed(seed)
     centres = torch.tensor([[-3.0, 0.0], [0.0, 0.0], [3.0, 0.0]])
 
-    def draw(n):
+    def draw(n: int) -> torch.Tensor:
         return centres[torch.randint(3, (n,), generator=generator)] + torch.randn(n, 2, generator=generator)
 
     x, fresh = draw(n), draw(1000)

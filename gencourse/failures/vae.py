@@ -1,21 +1,26 @@
 """Failures of variational autoencoders: grey where there should be an edge, copies, codes that say nothing, holes."""
 
+from collections.abc import Sequence
+from typing import Literal, get_args
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.distributions import kl_divergence
 
-from .. import checkpoints, data, metrics
-from ..models import VAE
-from ..models.base import usual_settings
-from ..models.checks import number, positive_integer
-from ..models.vae import reparameterise
-from ..train import fit
-from . import weights_of
+from gencourse import checkpoints, data, metrics
+from gencourse.models import VAE
+from gencourse.models.settings import usual_settings, weights_of
+from gencourse.models.vae import reparameterise
+from gencourse.support.checks import number, positive_integer
+from gencourse.training import fit
+
+Images = Literal["textures", "digits"]
+IMAGES = get_args(Images)
 
 
 @usual_settings()
-def blur(seed: int, *, sigma: float = 0.5) -> dict:
+def blur(seed: int, *, sigma: float = 0.5) -> dict[str, float]:
     """A VAE whose pixels are N(m, sigma²): does it paint the average of two strips instead of either?
 
     A strip has 16 pixels, white (0) up to an edge and black (1) after it; the edge is at pixel 5 or at pixel 11, both
@@ -43,7 +48,7 @@ def blur(seed: int, *, sigma: float = 0.5) -> dict:
     fit(vae, x, steps=1000, batch_size=64, lr=1e-2, precision="float32", generator=generator)
 
     @torch.no_grad()
-    def grey(z):
+    def grey(z: Tensor) -> float:
         m = vae.decode(z).mean[:, 5:11].clamp(0, 1)
         return (1 - (2 * m - 1).abs()).mean().item()
 
@@ -63,7 +68,7 @@ def blur(seed: int, *, sigma: float = 0.5) -> dict:
 
 
 @usual_settings()
-def memorise(seed: int, *, beta: float = 1.0, n: int = 500) -> dict:
+def memorise(seed: int, *, beta: float = 1.0, n: int = 500) -> dict[str, float]:
     """A VAE with a weak KL, trained on few digits: does it copy them instead of making new ones?
 
     A VAE with 20 code dimensions and beta as the weight of the KL is trained for 500 steps on `n` binarised MNIST
@@ -104,7 +109,7 @@ def memorise(seed: int, *, beta: float = 1.0, n: int = 500) -> dict:
     fit(vae, train, steps=500, batch_size=100, lr=3e-3, precision="float32", generator=generator)
 
     @torch.no_grad()
-    def elbo(x, weight):
+    def elbo(x: Tensor, weight: float) -> float:
         return vae.elbo(x, weight, generator=generator).mean().item()
 
     with torch.no_grad():
@@ -132,7 +137,7 @@ def memorise(seed: int, *, beta: float = 1.0, n: int = 500) -> dict:
     return result
 
 
-def copies(train: Tensor, held_out: Tensor, samples: Tensor) -> dict:
+def copies(train: Tensor, held_out: Tensor, samples: Tensor) -> dict[str, float]:
     """What `memorise` says of samples, (N, F) features each."""
     c_t, swapped = metrics.c_t(train, held_out, samples), metrics.c_t(held_out, train, samples)
     ratio = metrics.nearest_ratio(train, held_out, samples)
@@ -153,7 +158,14 @@ class ContextVAE(nn.Module):
             (Kingma et al., arXiv:1606.04934, appendix C.8).
     """
 
-    def __init__(self, event_shape=(1, 14, 14), latent=8, hidden=(128,), context=0, free_bits=0.0):
+    def __init__(
+        self,
+        event_shape: Sequence[int] = (1, 14, 14),
+        latent: int = 8,
+        hidden: Sequence[int] = (128,),
+        context: int = 0,
+        free_bits: float = 0.0,
+    ) -> None:
         super().__init__()
         self.vae = VAE(event_shape, latent, hidden=hidden)
         size = torch.Size(self.vae.event_shape).numel()
@@ -167,7 +179,7 @@ class ContextVAE(nn.Module):
         """Of every pixel given the code and the pixels before: (B, latent), (B, *event_shape) -> (B, D)."""
         return self.vae.decode(z).logits.flatten(1) + x.flatten(1) @ (4 * self.W * self.mask).T
 
-    def terms(self, x: Tensor, generator=None) -> tuple[Tensor, Tensor]:
+    def terms(self, x: Tensor, generator: torch.Generator | None = None) -> tuple[Tensor, Tensor]:
         """The two parts of the ELBO with one draw of z: log P(x|z), (B,), and the KL of each dimension, (B, latent)."""
         x = self.vae.check_data(x)
         q = self.vae.encode(x)
@@ -187,7 +199,9 @@ def charged(kl: Tensor, free_bits: float) -> Tensor:
 
 
 @usual_settings()
-def posterior_collapse(seed: int, *, images: str = "textures", context: int = 0, free_bits: float = 0.0) -> dict:
+def posterior_collapse(
+    seed: int, *, images: Images = "textures", context: int = 0, free_bits: float = 0.0
+) -> dict[str, float]:
     """A VAE whose decoder also sees the pixels before: does it still use the code?
 
     Binary images of 14 × 14: "digits" (MNIST halved), or "textures", see `textures`, where the pixel to the left and
@@ -203,7 +217,7 @@ def posterior_collapse(seed: int, *, images: str = "textures", context: int = 0,
         collapsed: has no dimension as much as 0.05 nats?
     """
     generator = torch.Generator().manual_seed(seed)
-    if images not in ("digits", "textures"):
+    if images not in IMAGES:
         raise ValueError(f"images is {images!r}; expected 'digits' or 'textures'")
     if images == "textures":
         train, test = 255 * textures(20_000, generator), 255 * textures(2000, generator)
@@ -211,8 +225,16 @@ def posterior_collapse(seed: int, *, images: str = "textures", context: int = 0,
         train, test = _small(data.mnist("train")[0]), _small(data.mnist("test")[0][::5])
     with weights_of(seed):
         model = ContextVAE(context=context, free_bits=free_bits)
-    fit(model, train, steps=1600, batch_size=100, lr=1e-2, precision="float32", prepare=data.binarise,
-        generator=generator)  # fmt: skip
+    fit(
+        model,
+        train,
+        steps=1600,
+        batch_size=100,
+        lr=1e-2,
+        precision="float32",
+        prepare=data.binarise,
+        generator=generator,
+    )
     x = data.binarise(test, generator)
     with torch.no_grad():
         log_px_z, kl = model.terms(x, generator)
@@ -243,7 +265,7 @@ def textures(n: int, generator: torch.Generator, pull: float = 1.2) -> Tensor:
 
 
 @usual_settings()
-def holes(seed: int, *, beta: float = 1.0) -> dict:
+def holes(seed: int, *, beta: float = 1.0) -> dict[str, float]:
     """Codes drawn from the prior where no digit has its code: are samples worse than what the decoder can do?
 
     A VAE with 8 code dimensions and beta as the weight of the KL is trained for 500 steps on binarised MNIST. If the
@@ -262,10 +284,11 @@ def holes(seed: int, *, beta: float = 1.0) -> dict:
     images, test = data.mnist("train")[0], data.mnist("test")[0][::5]
     with weights_of(seed):
         vae = VAE(latent=8, hidden=(300,), beta=beta)
-    fit(vae, images, steps=500, batch_size=100, lr=3e-3, precision="float32", prepare=data.binarise,
-        generator=generator)  # fmt: skip
+    fit(
+        vae, images, steps=500, batch_size=100, lr=3e-3, precision="float32", prepare=data.binarise, generator=generator
+    )
 
-    def codes_of(x):
+    def codes_of(x: Tensor) -> Tensor:
         q = vae.encode(data.binarise(x, generator))
         return reparameterise(q.mean, q.stddev, generator)
 

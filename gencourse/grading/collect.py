@@ -1,10 +1,13 @@
 """What was handed in: under which names it comes, which notebook is meant, and why one cannot be graded."""
 
 import os
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Any, TextIO
 
 import nbformat
 from nbconvert.exporters import NotebookExporter
+from nbformat import NotebookNode
 from nbgrader.plugins import FileNameCollectorPlugin
 from traitlets.log import get_logger
 
@@ -16,7 +19,7 @@ class NotANotebook(ValueError):
 class Collector(FileNameCollectorPlugin):
     """Whose a file is, by the name that Moodle or Canvas gave it: the student is called NAME_NUMBER, as there."""
 
-    def collect(self, submitted_file):
+    def collect(self, submitted_file: str) -> dict[str, str] | None:
         """{student_id, file_id, …} of a file by its name; None for one that is not handed in."""
         path = Path(submitted_file)
         if path.name.startswith("._") or ".ipynb_checkpoints" in path.parts:  # what a Mac and Jupyter add
@@ -30,7 +33,9 @@ class Collector(FileNameCollectorPlugin):
 class Reader(NotebookExporter):
     """Reads submissions; raises NotANotebook, with the reason, for a file that is none."""
 
-    def from_file(self, file_stream, resources=None, **options):
+    def from_file(
+        self, file_stream: TextIO, resources: dict[str, Any] | None = None, **options: Any
+    ) -> tuple[str, dict[str, Any]]:
         """The submission in a file, exported. Raises NotANotebook."""
         path = Path(file_stream.name)
         try:
@@ -41,7 +46,7 @@ class Reader(NotebookExporter):
         return self.from_notebook_node(notebook, resources=resources, **options)
 
 
-def read(path):
+def read(path: str | Path) -> NotebookNode:
     """The notebook in a file, whatever its nbformat. Raises NotANotebook, with the reason, where there is none."""
     data = Path(path).read_bytes()
     if not data.removeprefix(b"\xef\xbb\xbf").strip(b"\0 \t\r\n"):
@@ -63,7 +68,7 @@ def read(path):
     return notebook
 
 
-def settle(assignment, student, notebooks):
+def settle(assignment: str, student: str, notebooks: list[str]) -> None:
     """Before a submission is graded: a single notebook is the one that is due, whatever it is called.
 
     nbgrader calls this from the course folder, with the paths of the notebooks of one submission; the list is changed.
@@ -82,7 +87,7 @@ def settle(assignment, student, notebooks):
     get_logger().warning("%s: %s is taken for %s, and renamed", whose, names[0], name)
 
 
-def remarks(folder, due):
+def remarks(folder: str | Path, due: Sequence[str]) -> str:
     """What is to be said of a folder in which the notebooks `due` (names without .ipynb) were handed in, or nothing."""
     there = {path.stem: path for path in sorted(Path(folder).glob("*.ipynb"))}
     said = []

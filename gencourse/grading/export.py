@@ -6,13 +6,16 @@ import re
 import secrets
 import shutil
 import tempfile
+from collections.abc import Iterable
 from pathlib import Path
 
+from nbformat import NotebookNode
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 
-from gencourse._errors import WrongValue
+from gencourse.course.notebook import KERNELSPEC, LANGUAGE, exercises, read, write
+from gencourse.exercises.machine.exercise import Exercise
 from gencourse.grading import find
-from gencourse.notebook import KERNELSPEC, LANGUAGE, exercises, read, write
+from gencourse.support.errors import WrongValue
 
 POINTS = {"easy": 2, "medium": 4, "hard": 6}  # half of them for the check, half for other inputs
 
@@ -119,7 +122,9 @@ LEFT_OUT = re.compile(
 )
 
 
-def nbgrader_course(folder, notebooks, seed=None):
+def nbgrader_course(
+    folder: str | Path, notebooks: Iterable[str | Path], seed: int | None = None
+) -> list[tuple[str, int, int]]:
     """Write a course folder: nbgrader_config.py, and source/ with an assignment for each notebook; a list of these.
 
     Returned are (name, number of exercises, points). `seed` decides the inputs of the hidden tests; without it they are
@@ -157,7 +162,7 @@ def nbgrader_course(folder, notebooks, seed=None):
     return made
 
 
-def _assignment(stem, notebook, chance):
+def _assignment(stem: str, notebook: NotebookNode, chance: random.Random) -> tuple[NotebookNode, int]:
     """The notebook of an assignment, and its points."""
     found = exercises(notebook)
     variant, varying = _variant([exercise for _, exercise in found], chance)
@@ -183,28 +188,35 @@ def _assignment(stem, notebook, chance):
     return new_notebook(cells=cells, metadata={"kernelspec": KERNELSPEC, "language_info": LANGUAGE}), points
 
 
-def _cell(name, source, points=None, solution=False, locked=False):
+def _cell(
+    name: str, source: str, points: float | None = None, solution: bool = False, locked: bool = False
+) -> NotebookNode:
     about = {
-        "grade_id": name, "schema_version": 3, "cell_type": "code", "task": False,
-        "grade": points is not None, "solution": solution, "locked": locked or points is not None,
-    }  # fmt: skip
+        "grade_id": name,
+        "schema_version": 3,
+        "cell_type": "code",
+        "task": False,
+        "grade": points is not None,
+        "solution": solution,
+        "locked": locked or points is not None,
+    }
     return new_code_cell(source, metadata={"nbgrader": about | ({} if points is None else {"points": points})})
 
 
-def _with_region(exercise):
+def _with_region(exercise: Exercise) -> str:
     """The solution, marked so that nbgrader cuts it out and leaves the stub."""
     head = exercise.stub.splitlines()[:-1]
     body = exercise.solution_source.splitlines()[len(head) :]
     return "\n".join([*head, "    ### BEGIN SOLUTION", *body, "    ### END SOLUTION"])
 
 
-def _text(cell):
+def _text(cell: NotebookNode) -> str:
     """What the notebook says of an exercise: the cell before it, from its first heading on."""
     heading = re.search(r"^#+ .*", cell.source, re.MULTILINE | re.DOTALL) if cell.cell_type == "markdown" else None
     return LEFT_OUT.sub("", heading[0]).strip() if heading else ""
 
 
-def _variant(found, chance, draws=5):
+def _variant(found: list[Exercise], chance: random.Random, draws: int = 5) -> tuple[int, list[Exercise]]:
     """A number of a variant, and the exercises whose answers differ in it; the best of a few."""
     best, varying = 0, []
     for variant in (chance.randrange(1, 10**6) for _ in range(draws)):
@@ -214,6 +226,6 @@ def _variant(found, chance, draws=5):
     return best, varying
 
 
-def _differ(exercise, other):
+def _differ(exercise: Exercise, other: Exercise) -> bool:
     both = zip(exercise.cases, exercise.expected, other.expected, strict=True)
     return any(not case.same(mine, yours) for case, mine, yours in both)

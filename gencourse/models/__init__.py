@@ -1,16 +1,38 @@
-"""The models of the course, one family a file; all are distributions over tensors of shape `event_shape`."""
+"""The models of the course, one family a file; all are distributions over tensors of shape `event_shape`.
 
-from .baselines import ContextTable
-from .bernoulli_mixture import BernoulliMixture
-from .classifier import Classifier
-from .gan import GAN, DiracGAN, Discriminator, Generator
-from .gmm import GMM
-from .pixelcnn import PixelCNN
-from .pixelrnn import PixelRNN
-from .vae import VAE, Autoencoder, LinearGaussianVAE
-from .wavenet import WaveNet
+base.py       what every autoregressive model is          settings.py   dtype, device, random numbers
+causal.py     convolutions that see the past only         checks.py     what is asked of arguments
+cached/       sampling one position at a time, a file a model
+"""
+
+from gencourse.models import cached  # noqa: F401  registers how the autoregressive models are sampled
+from gencourse.models.baselines import ContextTable
+from gencourse.models.bernoulli_mixture import BernoulliMixture
+from gencourse.models.classifier import Classifier
+from gencourse.models.dirac_gan import DiracGAN
+from gencourse.models.gan import GAN, Discriminator, Generator, image_gan, plane_gan
+from gencourse.models.gmm import GMM
+from gencourse.models.linear_vae import LinearGaussianVAE
+from gencourse.models.pixelcnn import PixelCNN
+from gencourse.models.pixelrnn import PixelRNN
+from gencourse.models.vae import VAE, Autoencoder
+from gencourse.models.wavenet import WaveNet
 
 __all__ = [
-    "Autoencoder", "BernoulliMixture", "Classifier", "ContextTable", "DiracGAN", "Discriminator", "GAN", "GMM",
-    "Generator", "LinearGaussianVAE", "PixelCNN", "PixelRNN", "VAE", "WaveNet",
-]  # fmt: skip
+    "Autoencoder",
+    "BernoulliMixture",
+    "Classifier",
+    "ContextTable",
+    "DiracGAN",
+    "Discriminator",
+    "GAN",
+    "GMM",
+    "Generator",
+    "LinearGaussianVAE",
+    "PixelCNN",
+    "PixelRNN",
+    "VAE",
+    "WaveNet",
+    "image_gan",
+    "plane_gan",
+]

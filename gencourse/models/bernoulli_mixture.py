@@ -10,8 +10,10 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
-from .base import draw, drawn, working
-from .checks import article, positive_integer, shape_of_events
+from gencourse.models.base import sample_level
+from gencourse.models.checks import check_binary
+from gencourse.models.settings import draw_noise, first_weight
+from gencourse.support.checks import positive_integer, shape_of_events
 
 
 class BernoulliMixture(nn.Module):
@@ -22,9 +24,20 @@ class BernoulliMixture(nn.Module):
 
     Attributes:
         log_weights: (K,). probabilities: (K, D) of a one, each strictly between 0 and 1.
+
+    Raises:
+        TypeError, ValueError: sizes that are not positive integers.
+
+    >>> mixture = BernoulliMixture(2, (1, 2, 2))
+    >>> images = mixture.sample(50, torch.Generator().manual_seed(0))
+    >>> mixture.log_prob(images[:1]).exp().item()  # nothing is learned yet: 16 equally probable images
+    0.0625
+    >>> climbed = mixture.fit_em(images, steps=3)
+    >>> len(climbed), climbed[-1] > climbed[0]
+    (3, True)
     """
 
-    def __init__(self, n_components: int, event_shape: Sequence[int] = (1, 28, 28)):
+    def __init__(self, n_components: int, event_shape: Sequence[int] = (1, 28, 28)) -> None:
         super().__init__()
         self.event_shape = shape_of_events(event_shape)
         k = positive_integer("n_components", n_components)
@@ -37,10 +50,10 @@ class BernoulliMixture(nn.Module):
 
     def sample(self, n: int, generator: torch.Generator | None = None) -> Tensor:
         """A component, then every pixel: (n, *event_shape) uint8."""
-        n, device = positive_integer("n", n, least=0), working(self).device
-        component = draw(self.log_weights.expand(n, -1), drawn(torch.rand, n, device, generator))  # (n,)
+        n, device = positive_integer("n", n, least=0), first_weight(self).device
+        component = sample_level(self.log_weights.expand(n, -1), draw_noise(torch.rand, n, device, generator))  # (n,)
         p = self.probabilities[component]
-        return (drawn(torch.rand, p.shape, device, generator) < p).to(torch.uint8).view(n, *self.event_shape)
+        return (draw_noise(torch.rand, p.shape, device, generator) < p).to(torch.uint8).view(n, *self.event_shape)
 
     @torch.no_grad()
     def fit_em(self, x: Tensor, steps: int = 30, generator: torch.Generator | None = None) -> list[float]:
@@ -53,7 +66,7 @@ class BernoulliMixture(nn.Module):
             after every step the mean log-likelihood plus the log prior over N, nats an image: it never falls.
         """
         x, n_components = self._flat(x), len(self.log_weights)
-        shares = drawn(torch.rand, (len(x), n_components), x.device, generator).to(x.dtype)
+        shares = draw_noise(torch.rand, (len(x), n_components), x.device, generator).to(x.dtype)
         shares, climbed = shares.square().square(), []  # some components well ahead, or all begin as the mean image
         for _ in range(positive_integer("steps", steps)):
             shares = shares / shares.sum(1, keepdim=True)
@@ -73,11 +86,4 @@ class BernoulliMixture(nn.Module):
         return x @ (on - off).T + off.sum(1) + self.log_weights
 
     def _flat(self, x: Tensor) -> Tensor:
-        if not isinstance(x, Tensor):
-            raise TypeError(f"x is {article(x)}; expected a torch.Tensor of zeros and ones (B, *{self.event_shape})")
-        if x.dim() == 0 or tuple(x.shape[1:]) != self.event_shape or len(x) == 0:
-            raise ValueError(f"x has shape {tuple(x.shape)}; expected (batch, {', '.join(map(str, self.event_shape))})")
-        flat = x.flatten(1).to(working(self).dtype)
-        if (flat * (flat - 1) != 0).any():
-            raise ValueError(f"x has values from {x.min():g} to {x.max():g}; expected zeros and ones: binarise first")
-        return flat
+        return check_binary(x, self.event_shape, first_weight(self).dtype)

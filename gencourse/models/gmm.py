@@ -11,14 +11,18 @@ import math
 import warnings
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
+from typing import Literal, get_args
 
 import torch
 from torch import Tensor, nn
 
-from .base import drawn
-from .checks import article, generator_or_new, number, positive_integer
+from gencourse.models.settings import draw_noise
+from gencourse.support.checks import article, generator_or_new, number, positive_integer
 
-COVARIANCES, STARTS = ("full", "diagonal", "spherical"), ("kmeans++", "random", "present")
+Covariance = Literal["full", "diagonal", "spherical"]
+COVARIANCES = get_args(Covariance)
+Start = Literal["kmeans++", "random", "present"]
+STARTS = get_args(Start)
 CHUNK = 2**18  # numbers in a temporary array: 2 MiB, which a processor's cache holds
 DEAD = 1e-8  # examples: what explains less than that has no mean of its own any more
 ROUNDING = 1e-14  # the share of a variance that may be nothing but float64's rounding
@@ -64,9 +68,20 @@ class GMM(nn.Module):
 
     Raises:
         TypeError, ValueError: an argument that makes no sense.
+
+    >>> x = torch.randn(100, 2, generator=torch.Generator().manual_seed(0))
+    >>> x[50:] += 10  # two clusters of 50 points
+    >>> gmm = GMM(n_components=2, n_features=2)
+    >>> history = gmm.fit_em(x)
+    >>> history.converged, [round(weight, 2) for weight in gmm.weights.tolist()]
+    (True, [0.5, 0.5])
+    >>> gmm.sample(3).shape, gmm.log_prob(x).shape, gmm.responsibilities(x).shape
+    (torch.Size([3, 2]), torch.Size([100]), torch.Size([100, 2]))
     """
 
-    def __init__(self, n_components: int, n_features: int, covariance: str = "full", floor: float = 1e-6):
+    def __init__(
+        self, n_components: int, n_features: int, covariance: Covariance = "full", floor: float = 1e-6
+    ) -> None:
         super().__init__()
         self.n_components = positive_integer("n_components", n_components)
         self.n_features = positive_integer("n_features", n_features)
@@ -123,8 +138,8 @@ class GMM(nn.Module):
         n, root = positive_integer("n", n, least=0), self._roots()
         kind = dict(device=root.device, generator=generator, dtype=torch.float64)
         cumulative = self.weights.cumsum(0)
-        m = torch.searchsorted(cumulative, drawn(torch.rand, n, **kind) * cumulative[-1], right=True)
-        noise = drawn(torch.randn, (n, self.n_features), **kind)
+        m = torch.searchsorted(cumulative, draw_noise(torch.rand, n, **kind) * cumulative[-1], right=True)
+        noise = draw_noise(torch.randn, (n, self.n_features), **kind)
         if self.covariance == "full":
             for k in m.unique():
                 noise[m == k] = noise[m == k] @ root[k].T  # L·e has the covariance L·Lᵀ
@@ -155,7 +170,10 @@ class GMM(nn.Module):
         x = self._check(x, to_learn=True)
         log_p, r = self._e_step(x)
         for note in self._m_step(x, log_p, r):
-            notes.append(note) if notes is not None else warnings.warn(note, RuntimeWarning, stacklevel=3)
+            if notes is not None:
+                notes.append(note)
+            else:
+                warnings.warn(note, RuntimeWarning, stacklevel=3)
         return log_p.mean().item()
 
     @torch.no_grad()
@@ -165,7 +183,7 @@ class GMM(nn.Module):
         *,
         max_steps: int = 100,
         tolerance: float = 1e-3,
-        start: str = "kmeans++",
+        start: Start = "kmeans++",
         n_starts: int = 1,
         generator: torch.Generator | None = None,
         progress: Callable[[Iterable], Iterable] | None = None,
@@ -180,7 +198,7 @@ class GMM(nn.Module):
                 and variances such that the components together fill the volume of the data. "present" goes on from the
                 parameters as they are.
             generator: source of all randomness; by default a new one with seed 0.
-            progress: wraps the loop over the steps of each start, such as `gencourse.progress.progress`.
+            progress: wraps the loop over the steps of each start, such as `gencourse.support.progress.progress`.
 
         Returns:
             the EMHistory. Interrupting the kernel (Ctrl-C) returns it too, and leaves the parameters of a whole step.
@@ -258,7 +276,16 @@ class GMM(nn.Module):
         singular = ~self._positive(self._add(covariances, floor - rounding))
         return self._mend(x, log_p, n_m, means, self._add(covariances, floor), thin, singular)
 
-    def _mend(self, x, log_p, n_m, means, covariances, thin, singular) -> list[str]:
+    def _mend(
+        self,
+        x: Tensor,
+        log_p: Tensor,
+        n_m: Tensor,
+        means: Tensor,
+        covariances: Tensor,
+        thin: Tensor,
+        singular: Tensor,
+    ) -> list[str]:
         """Move the components that died or are singular, set the parameters, say what was done."""
         dead = n_m < DEAD
         moved = dead | singular
@@ -279,7 +306,7 @@ class GMM(nn.Module):
         self._set(n_m / n_m.sum(), means, covariances)
         return notes
 
-    def _start(self, x: Tensor, start: str, generator: torch.Generator) -> tuple[Tensor, Tensor, Tensor]:
+    def _start(self, x: Tensor, start: Start, generator: torch.Generator) -> tuple[Tensor, Tensor, Tensor]:
         """Examples as means, equal weights, and variances whose volume is 1/K of the data's."""
         k = self.n_components
         if start == "random":
@@ -312,13 +339,13 @@ class GMM(nn.Module):
             matrix, offset = inverse.flatten(0, 1).T.contiguous(), (inverse @ means[:, :, None]).flatten()
             root = root.diagonal(dim1=1, dim2=2)
 
-            def distance(x):
+            def distance(x: Tensor) -> Tensor:
                 return torch.addmm(offset, x, matrix, beta=-1).unflatten(1, means.shape).square_().sum(2)
         else:  # Σ_d (x² - 2xμ + μ²) / σ²
             inverse = root**-2
             matrix, offset = torch.cat([inverse, -2 * inverse * means], 1).T, (inverse * means.square()).sum(1)
 
-            def distance(x):
+            def distance(x: Tensor) -> Tensor:
                 return torch.addmm(offset, torch.cat([x.square(), x], 1), matrix).clamp_(min=0)
 
         squared = x.new_empty(len(x), self.n_components)  # at once: many small pieces would scatter the memory
@@ -353,8 +380,10 @@ class GMM(nn.Module):
         for name, shape in dict(weights=(k,), means=(k, d), covariances=shapes[self.covariance]).items():
             value = getattr(self, name)
             if tuple(value.shape) != shape or value.dtype != torch.float64:
-                raise ValueError(f"{name} is {tuple(value.shape)}, {value.dtype}; expected {shape}, torch.float64: "
-                                 "gmm.double(), if its dtype was changed")
+                raise ValueError(
+                    f"{name} is {tuple(value.shape)}, {value.dtype}; expected {shape}, torch.float64: "
+                    "gmm.double(), if its dtype was changed"
+                )
             if not torch.isfinite(value).all():
                 raise ValueError(f"{name} holds NaN or infinite values; set finite ones")
         if (self.weights < 0).any() or abs(self.weights.sum().item() - 1) > 1e-6:

@@ -12,26 +12,39 @@ arXiv:1509.00519).
 
 import functools
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from typing import Any, Literal, TypeVar, get_args
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
-from torch.distributions import Bernoulli, Distribution, MultivariateNormal, Normal, kl_divergence
+from torch.distributions import Bernoulli, Distribution, Normal, kl_divergence
 
-from .base import drawn, widened, working
-from .checks import article, number, positive_integer, shape_of_events
+from gencourse.models.checks import (
+    check_body,
+    check_choice,
+    check_codes,
+    check_decodable,
+    check_mixture_weights,
+    check_sigma,
+    check_widths,
+)
+from gencourse.models.settings import at_least_float32, draw_noise, first_weight
+from gencourse.support.checks import number, positive_integer, shape_of_events
 
-LIKELIHOODS = ("bernoulli", "gaussian")
-BODIES = ("dense", "convolutional")
+Likelihood = Literal["bernoulli", "gaussian"]
+LIKELIHOODS = get_args(Likelihood)
+Body = Literal["dense", "convolutional"]
+BODIES = get_args(Body)
+Method = TypeVar("Method", bound=Callable)
 
 
-def full_precision(method):
-    """Turn autocast off inside: likelihoods are evaluated in the precision of the weights. `loss` alone follows it."""
+def full_precision(method: Method) -> Method:
+    """Turn autocast off inside a method: likelihoods are evaluated in the precision of the weights, unlike `loss`."""
 
     @functools.wraps(method)
-    def evaluate(self, *arguments, **named):
-        with torch.autocast(self._weight.device.type, enabled=False):
+    def evaluate(self: nn.Module, *arguments: Any, **named: Any) -> Any:
+        with torch.autocast(first_weight(self).device.type, enabled=False):
             return method(self, *arguments, **named)
 
     return evaluate
@@ -48,10 +61,17 @@ class LatentVariableModel(nn.Module):
         beta, free_bits, n_samples: what `loss` minimises, see there.
     """
 
-    def __init__(self, event_shape, latent, likelihood, beta=1.0, free_bits=0.0, n_samples=1):
+    def __init__(
+        self,
+        event_shape: Sequence[int],
+        latent: int,
+        likelihood: Likelihood,
+        beta: float = 1.0,
+        free_bits: float = 0.0,
+        n_samples: int = 1,
+    ) -> None:
         super().__init__()
-        if likelihood not in LIKELIHOODS:
-            raise ValueError(f"likelihood is {likelihood!r}; expected one of {LIKELIHOODS}")
+        check_choice("likelihood", likelihood, LIKELIHOODS)
         self.event_shape = shape_of_events(event_shape)
         self.latent = positive_integer("latent", latent)
         self.likelihood = likelihood
@@ -75,17 +95,17 @@ class LatentVariableModel(nn.Module):
     @property
     def prior(self) -> Normal:
         """P(z) = N(0, I), one dimension at a time."""
-        zero = torch.zeros((), device=self._weight.device, dtype=self._weight.dtype)
+        weight = first_weight(self)
+        zero = torch.zeros((), device=weight.device, dtype=weight.dtype)
         return Normal(zero, zero + 1, validate_args=False)
 
-    @property
-    def _weight(self) -> Tensor:
-        """One of the weights: where they are, and of which dtype."""
-        return working(self)
-
     @full_precision
-    def elbo(self, x: Tensor, beta: float = 1.0, free_bits: float = 0.0, generator=None) -> Tensor:
+    def elbo(
+        self, x: Tensor, beta: float = 1.0, free_bits: float = 0.0, generator: torch.Generator | None = None
+    ) -> Tensor:
         """Evidence lower bound with one draw of z for each x, E_q[log P(x|z)] − β·KL(q(z|x) ‖ P(z)).
+
+        With β = 1 the estimator of Kingma and Welling, arXiv:1312.6114, equation 7.
 
         Args:
             x: (B, *event_shape), zeros and ones for a Bernoulli decoder, floating-point numbers for a Gaussian one.
@@ -101,7 +121,7 @@ class LatentVariableModel(nn.Module):
         """
         return self._elbo(x, number("beta", beta), number("free_bits", free_bits), generator)
 
-    def _elbo(self, x, beta, free_bits, generator=None):
+    def _elbo(self, x: Tensor, beta: float, free_bits: float, generator: torch.Generator | None = None) -> Tensor:
         x = self.check_data(x)
         q = self.encode(x)
         z = reparameterise(q.mean, q.stddev, generator)  # (B, latent)
@@ -110,7 +130,9 @@ class LatentVariableModel(nn.Module):
         return log_px_z - beta * kl if beta else log_px_z  # with no KL the noise may go to zero, and 0 · ∞ is NaN
 
     @full_precision
-    def importance_bound(self, x: Tensor, n_samples: int = 5000, generator=None, chunk: int = 1000) -> Tensor:
+    def importance_bound(
+        self, x: Tensor, n_samples: int = 5000, generator: torch.Generator | None = None, chunk: int = 1000
+    ) -> Tensor:
         """log of the mean of n weights P(x|z)P(z)/q(z|x): rises to log P(x) with n (arXiv:1509.00519, eq. 8).
 
         Args:
@@ -124,22 +146,26 @@ class LatentVariableModel(nn.Module):
         n_samples, chunk = positive_integer("n_samples", n_samples), positive_integer("chunk", chunk)
         return self._importance_bound(x, n_samples, generator, chunk)
 
-    def _importance_bound(self, x, n_samples, generator=None, chunk=1000):
+    def _importance_bound(
+        self, x: Tensor, n_samples: int, generator: torch.Generator | None = None, chunk: int = 1000
+    ) -> Tensor:
         x = self.check_data(x)
         if torch.is_grad_enabled():
             chunk = len(x) * n_samples
-        examples = max(1, chunk // n_samples)  # at a time, and draws of each
-        draws = min(n_samples, chunk // examples)
+        examples = max(1, chunk // n_samples)  # that are decoded at a time
+        draws = min(n_samples, chunk // examples)  # of each of them
         bounds = []
         for part in x.split(examples):
-            q, weights = self.encode(part), []
+            q = self.encode(part)
+            log_weights = []
             for start in range(0, n_samples, draws):
                 size = (min(draws, n_samples - start), *q.mean.shape)
                 z = reparameterise(q.mean.expand(size), q.stddev, generator)  # (S, B, latent)
                 log_px_z = _per_example(self.decode(z).log_prob(part), 2)  # (S, B)
-                log_pz, log_qz = self.prior.log_prob(z).sum(2), q.log_prob(z).sum(2)
-                weights.append(torch.logsumexp(log_px_z + log_pz - log_qz, 0))
-            bounds.append(torch.logsumexp(torch.stack(weights), 0) - math.log(n_samples))
+                log_pz = self.prior.log_prob(z).sum(2)
+                log_qz = q.log_prob(z).sum(2)
+                log_weights.append(torch.logsumexp(log_px_z + log_pz - log_qz, 0))
+            bounds.append(torch.logsumexp(torch.stack(log_weights), 0) - math.log(n_samples))
         return torch.cat(bounds)
 
     def loss(self, x: Tensor) -> Tensor:
@@ -151,8 +177,8 @@ class LatentVariableModel(nn.Module):
     @torch.no_grad()
     def sample(self, n: int, generator: torch.Generator | None = None) -> Tensor:
         """Draw a code, then an event: (n, *event_shape), uint8 (Bernoulli decoder) or real numbers (Gaussian)."""
-        n, weight = positive_integer("n", n, least=0), self._weight
-        z = drawn(torch.randn, (n, self.latent), weight.device, generator, weight.dtype)
+        n, weight = positive_integer("n", n, least=0), first_weight(self)
+        z = draw_noise(torch.randn, (n, self.latent), weight.device, generator, weight.dtype)
         return self.draw(z, generator)
 
     @torch.no_grad()
@@ -161,7 +187,7 @@ class LatentVariableModel(nn.Module):
         """Draw an event for each code: (n, latent) -> (n, *event_shape)."""
         p = self.decode(z)
         if self.likelihood == "bernoulli":
-            return (drawn(torch.rand, p.mean.shape, p.mean.device, generator) < p.mean).to(torch.uint8)
+            return (draw_noise(torch.rand, p.mean.shape, p.mean.device, generator) < p.mean).to(torch.uint8)
         return reparameterise(p.mean, p.stddev.expand_as(p.mean), generator)
 
     @torch.no_grad()
@@ -177,11 +203,7 @@ class LatentVariableModel(nn.Module):
             (B,) nats.
         """
         x, codes, chunk = self.check_data(x), self.check_codes(codes), positive_integer("chunk", chunk)
-        if not isinstance(log_weights, Tensor):
-            raise TypeError(f"log_weights is {article(log_weights)}; expected a torch.Tensor (K,)")
-        if codes.dim() != 2 or not len(codes) or log_weights.shape != codes.shape[:1]:
-            shapes = f"codes {tuple(codes.shape)} and log_weights {tuple(log_weights.shape)}"
-            raise ValueError(f"{shapes}; expected (K, {self.latent}) and (K,), K at least 1")
+        check_mixture_weights(log_weights, codes, self.latent)
         parts = []
         for i in range(0, len(codes), chunk):
             log_px_z = _all_pairs(self.decode(codes[i : i + chunk]), x)  # (B, K)
@@ -209,32 +231,20 @@ class LatentVariableModel(nn.Module):
 
     def check_data(self, x: Tensor) -> Tensor:
         """x in the dtype of the weights, or an error if the decoder's distribution cannot produce it."""
-        if not isinstance(x, Tensor):
-            raise TypeError(f"x is {article(x)}; expected a torch.Tensor of shape (B, *{self.event_shape})")
-        if x.dim() == 0 or tuple(x.shape[1:]) != self.event_shape:
-            raise ValueError(f"x has shape {tuple(x.shape)}; this {type(self).__name__} models event_shape "
-                             f"{self.event_shape}, so x must be (batch, {', '.join(map(str, self.event_shape))})")
-        if len(x) == 0:
-            raise ValueError("x is an empty batch; expected at least one example")
-        if self.likelihood == "gaussian" and not x.is_floating_point():
-            raise TypeError(f"x has dtype {x.dtype}; a Gaussian decoder draws real numbers: give float32, "
-                            "grey levels for instance as x.float() / 255")
-        x = x.to(self._weight.dtype)
-        if self.likelihood == "gaussian" and not torch.isfinite(x).all():
-            raise ValueError("x holds NaN or infinite values; expected finite numbers")
-        if self.likelihood == "bernoulli" and (x * (x - 1)).any():
-            raise ValueError(f"x has values from {x.min():g} to {x.max():g}; a Bernoulli decoder draws zeros and ones: "
-                             "binarise the images first (data.binarise), or take likelihood=\"gaussian\"")
-        return x
+        return check_decodable(x, self.event_shape, self.likelihood, type(self).__name__, first_weight(self).dtype)
 
     def check_codes(self, z: Tensor) -> Tensor:
         """z in the dtype of the weights, or an error unless it is (…, latent)."""
-        if not isinstance(z, Tensor) or not z.is_floating_point():
-            kind = z.dtype if isinstance(z, Tensor) else article(z)
-            raise TypeError(f"z is {kind}; expected a floating-point tensor of codes (…, {self.latent})")
-        if z.dim() == 0 or z.shape[-1] != self.latent:
-            raise ValueError(f"z has shape {tuple(z.shape)}; the codes of this model have {self.latent} dimensions")
-        return z.to(self._weight.dtype)
+        return check_codes(z, self.latent, first_weight(self).dtype)
+
+
+def reparameterise(mean: Tensor, std: Tensor, generator: torch.Generator | None = None) -> Tensor:
+    """c = std·e + m with e ~ N(0, I): a draw from N(m, std²) that gradients pass through (arXiv:1312.6114, 2.4).
+
+    With log_var for the logarithm of the variance, std = exp(log_var / 2).
+    """
+    e = draw_noise(torch.randn, mean.shape, mean.device, generator, mean.dtype)
+    return std * e + mean
 
 
 class VAE(LatentVariableModel):
@@ -255,32 +265,46 @@ class VAE(LatentVariableModel):
             than one for an importance-weighted autoencoder.
 
     The default is the model of Burda et al., arXiv:1509.00519, section 5, with another activation.
+
+    Raises:
+        TypeError, ValueError: an argument that makes no sense, or does not fit the others.
+
+    >>> vae = VAE((1, 4, 4), latent=2, hidden=(8,))
+    >>> images = vae.sample(3, torch.Generator().manual_seed(0))
+    >>> images.shape, vae.encode(images).mean.shape, vae.elbo(images).shape
+    (torch.Size([3, 1, 4, 4]), torch.Size([3, 2]), torch.Size([3]))
     """
 
-    def __init__(self, event_shape=(1, 28, 28), latent=50, likelihood="bernoulli", hidden=(200, 200), body="dense",
-                 channels=32, sigma=1.0, beta=1.0, free_bits=0.0, n_samples=1, gated=False):  # fmt: skip
+    def __init__(
+        self,
+        event_shape: Sequence[int] = (1, 28, 28),
+        latent: int = 50,
+        likelihood: Likelihood = "bernoulli",
+        hidden: Sequence[int] = (200, 200),
+        body: Body = "dense",
+        channels: int = 32,
+        sigma: float | Literal["learned", "predicted"] = 1.0,
+        beta: float = 1.0,
+        free_bits: float = 0.0,
+        n_samples: int = 1,
+        gated: bool = False,
+    ) -> None:
         super().__init__(event_shape, latent, likelihood, beta, free_bits, n_samples)
-        if not (isinstance(sigma, str) and sigma in ("learned", "predicted")):
-            try:
-                sigma = number("sigma", sigma, "a positive number", open_ended=True)
-            except (TypeError, ValueError):
-                wanted = 'a positive number, "learned" or "predicted"'
-                raise ValueError(f"sigma is {sigma!r}; expected {wanted}") from None
-        if likelihood == "bernoulli" and sigma != 1:
-            raise ValueError(f'sigma is {sigma!r}, but a Bernoulli decoder has none: take likelihood="gaussian"')
-        self.sigma, self.parts = sigma, 2 if sigma == "predicted" else 1  # of the decoder's output: m, and log σ
-        sizes = (self.event_shape, 2 * self.latent, self.latent, self.parts)
-        self.encoder, self.decoder = _networks(*sizes, hidden, body, channels, gated)
+        self.sigma = check_sigma(sigma, likelihood)
+        self.parts = 2 if sigma == "predicted" else 1  # of the decoder's output: m, and log σ
+        self.encoder, self.decoder = new_networks(
+            self.event_shape, self.latent, self.parts, hidden, body, channels, gated
+        )
         if sigma == "learned":
             self.log_sigma = nn.Parameter(torch.zeros(()))
 
     def encode(self, x: Tensor) -> Normal:
-        mean, log_var = widened(self.encoder(self.check_data(x))).chunk(2, -1)  # (B, latent) each
+        mean, log_var = at_least_float32(self.encoder(self.check_data(x))).chunk(2, -1)  # (B, latent) each
         return Normal(mean, (log_var / 2).exp(), validate_args=False)
 
     def decode(self, z: Tensor) -> Distribution:
         z = self.check_codes(z)
-        out = widened(self.decoder(z.reshape(-1, self.latent)))  # (N, parts · C, …)
+        out = at_least_float32(self.decoder(z.reshape(-1, self.latent)))  # (N, parts · C, …)
         out = out.view(*z.shape[:-1], self.parts, *self.event_shape)
         mean, *log_sigma = out.unbind(z.dim() - 1)  # (…, *event_shape) each
         if self.likelihood == "bernoulli":
@@ -294,11 +318,23 @@ class VAE(LatentVariableModel):
 class Autoencoder(nn.Module):
     """The same two networks without noise: the code is a point, nothing says which codes are likely.
 
-    No distribution over x, hence no `log_prob`, `elbo` or `sample`. Arguments as for `VAE`.
+    No distribution over x, hence no `log_prob`, `elbo` or `sample`. Arguments and errors as for `VAE`.
+
+    >>> autoencoder = Autoencoder((1, 4, 4), latent=2, hidden=(8,))
+    >>> codes = autoencoder.encode(torch.zeros(3, 1, 4, 4))
+    >>> codes.shape, autoencoder.decode(codes).mean.shape
+    (torch.Size([3, 2]), torch.Size([3, 1, 4, 4]))
     """
 
-    def __init__(self, event_shape=(1, 28, 28), latent=50, likelihood="bernoulli", hidden=(200, 200), body="dense",
-                 channels=32):  # fmt: skip
+    def __init__(
+        self,
+        event_shape: Sequence[int] = (1, 28, 28),
+        latent: int = 50,
+        likelihood: Likelihood = "bernoulli",
+        hidden: Sequence[int] = (200, 200),
+        body: Body = "dense",
+        channels: int = 32,
+    ) -> None:
         super().__init__()
         # a VAE that is never asked for noise lends its checks and its decoder
         self.vae = VAE(event_shape, latent, likelihood, hidden, body, channels)
@@ -318,105 +354,6 @@ class Autoencoder(nn.Module):
         return -_per_example(self.decode(self.encode(x)).log_prob(x), 1).mean()
 
 
-class LinearGaussianVAE(LatentVariableModel):
-    """The VAE that can be solved: x|z ~ N(Wz + b, σ²I), q(z|x) = N(V(x − b), diag(exp(log_var))).
-
-    P(x) = N(b, WWᵀ + σ²I) is probabilistic PCA (Tipping and Bishop 1999); the posterior is Gaussian as well, so that
-    bound, gap and optimum are known. What is exact is computed in float64.
-
-    Args:
-        n_features: dimensions of x. latent: dimensions of z, fewer than n_features.
-    """
-
-    def __init__(self, n_features: int, latent: int):
-        n_features = positive_integer("n_features", n_features)
-        super().__init__((n_features,), latent, "gaussian")
-        latent = self.latent
-        if latent >= n_features:
-            raise ValueError(f"latent is {latent}; expected fewer than n_features = {n_features}")
-        self.W = nn.Parameter(torch.randn(n_features, latent) / latent**0.5)
-        self.b = nn.Parameter(torch.zeros(n_features))
-        self.log_sigma = nn.Parameter(torch.zeros(()))
-        self.V = nn.Parameter(torch.randn(latent, n_features) / n_features**0.5)
-        self.log_var = nn.Parameter(torch.zeros(latent))
-
-    @full_precision
-    def encode(self, x: Tensor) -> Normal:
-        mean = (self.check_data(x) - self.b) @ self.V.T
-        return Normal(mean, (self.log_var / 2).exp().expand_as(mean), validate_args=False)
-
-    @full_precision
-    def decode(self, z: Tensor) -> Normal:
-        z = self.check_codes(z)
-        return Normal(z @ self.W.T + self.b, self.log_sigma.exp(), validate_args=False)
-
-    def exact_elbo(self, x: Tensor) -> Tensor:
-        """The ELBO with the expectation over z taken in closed form: (B, D) -> (B,) nats, float64."""
-        W, b, variance = self._decoder()
-        x = self.check_data(x).double()
-        mean = (x - b) @ self.V.double().T
-        q = Normal(mean, (self.log_var.double() / 2).exp().expand_as(mean))
-        log_px_m = Normal(mean @ W.T + b, variance.sqrt()).log_prob(x).sum(1)
-        spread = q.variance @ W.square().sum(0) / (2 * variance)  # what the noise in z takes from log P(x|m)
-        return log_px_m - spread - kl_divergence(q, self.prior).sum(1)
-
-    def log_prob(self, x: Tensor) -> Tensor:
-        """log N(x; b, WWᵀ + σ²I), exact: (B, D) -> (B,) nats, float64."""
-        W, b, variance = self._decoder()
-        x = self.check_data(x).double()
-        covariance = W @ W.T + variance * torch.eye(len(b), dtype=b.dtype, device=b.device)
-        return MultivariateNormal(b, covariance, validate_args=False).log_prob(x)
-
-    def posterior(self, x: Tensor) -> MultivariateNormal:
-        """P(z|x) = N(M⁻¹Wᵀ(x − b), σ²M⁻¹) with M = WᵀW + σ²I: (B, D) -> a distribution of (B, latent)."""
-        b, precision, V = self.b.double(), *self._posterior()
-        mean = (self.check_data(x).double() - b) @ V.T
-        scale = torch.linalg.cholesky(torch.linalg.inv(precision))
-        return MultivariateNormal(mean.to(self.W.dtype), scale_tril=scale.to(self.W.dtype), validate_args=False)
-
-    @torch.no_grad()
-    def set_optimum(self, x: Tensor) -> None:
-        """Set all parameters to the best for x, in closed form: probabilistic PCA and its exact posterior.
-
-        W has orthogonal columns there, so that the true posterior is diagonal and the bound is tight
-        (Lucas et al., arXiv:1911.02469, section 4).
-
-        Raises:
-            ValueError: x fills no more than `latent` dimensions: σ → 0 would make the likelihood infinite.
-        """
-        x = self.check_data(x).double()
-        if len(x) < self.latent + 2:
-            raise ValueError(f"x has {len(x)} examples; {self.latent} code dimensions need {self.latent + 2} at least")
-        mean = x.mean(0)
-        values, vectors = torch.linalg.eigh((x - mean).T @ (x - mean) / len(x))  # ascending
-        variance = values[: -self.latent].mean()
-        if variance <= 1e-12 * x.square().mean():
-            raise ValueError(f"x varies in {self.latent} directions or fewer, so that the likelihood has no bound; "
-                             "give examples that vary in more, or take a smaller latent")
-        kept = (values[-self.latent :] - variance).clamp(min=0)
-        self.b.copy_(mean)
-        self.log_sigma.copy_(variance.log() / 2)
-        self.W.copy_(vectors[:, -self.latent :] * kept.sqrt())
-        self.set_posterior()
-
-    @torch.no_grad()
-    def set_posterior(self) -> None:
-        """Set the encoder to the best that a diagonal q can do for the present decoder."""
-        precision, V = self._posterior()
-        self.V.copy_(V)
-        self.log_var.copy_(-precision.diagonal().log())
-
-    def _decoder(self) -> tuple[Tensor, Tensor, Tensor]:
-        """W, b and σ² in float64: the truth must have more digits than what is measured against it."""
-        return self.W.double(), self.b.double(), (2 * self.log_sigma.double()).exp()
-
-    def _posterior(self) -> tuple[Tensor, Tensor]:
-        """Precision WᵀW/σ² + I of P(z|x), and the matrix that x − b is multiplied with to give its mean; float64."""
-        W, _, variance = self._decoder()
-        precision = W.T @ W / variance + torch.eye(self.latent, dtype=W.dtype, device=W.device)
-        return precision, torch.linalg.solve(precision, W.T / variance)
-
-
 class WarmUp(nn.Module):
     """A VAE for `fit`, whose KL comes to count: `loss` is −(E_q[log P(x|z)] − β·KL), β rising from 0 to the VAE's own.
 
@@ -428,14 +365,15 @@ class WarmUp(nn.Module):
         vae: with the plain bound, n_samples = 1. steps: calls of `loss` in training until β has risen.
     """
 
-    def __init__(self, vae: LatentVariableModel, steps: int):
+    def __init__(self, vae: LatentVariableModel, steps: int) -> None:
         super().__init__()
         self.vae, self.steps = vae, positive_integer("steps", steps)
         if vae.n_samples > 1:
             raise ValueError(f"n_samples is {vae.n_samples}: the importance-weighted bound has no KL to warm up")
-        self.register_buffer("done", torch.zeros((), dtype=torch.long, device=vae._weight.device))
+        self.register_buffer("done", torch.zeros((), dtype=torch.long, device=first_weight(vae).device))
 
     def loss(self, x: Tensor) -> Tensor:
+        """−(E_q[log P(x|z)] − β·KL) in nats per example, β as far as it has risen; in `eval` the VAE's own loss."""
         if not self.training:
             return self.vae.loss(x)
         beta = self.vae.beta * min(1.0, self.done.item() / self.steps)
@@ -443,57 +381,62 @@ class WarmUp(nn.Module):
         return -self.vae._elbo(x, beta, self.vae.free_bits).mean()
 
 
-def reparameterise(mean: Tensor, std: Tensor, generator: torch.Generator | None = None) -> Tensor:
-    """c = std·e + m with e ~ N(0, I): a draw from N(m, std²) that gradients pass through (arXiv:1312.6114, 2.4).
-
-    With log_var for the logarithm of the variance, std = exp(log_var / 2).
-    """
-    e = drawn(torch.randn, mean.shape, mean.device, generator, mean.dtype)
-    return std * e + mean
-
-
 # -- networks ----------------------------------------------------------------------------------------------------
 
 
-def _networks(event_shape, encoded, latent, parts, hidden, body, channels, gated) -> tuple[nn.Module, nn.Module]:
-    """Encoder (B, *event_shape) -> (B, encoded) and decoder (B, latent) -> (B, parts · C, …)."""
-    if not isinstance(hidden, Sequence) or isinstance(hidden, str):
-        raise TypeError(f"hidden is {hidden!r}; expected a tuple of widths such as (200, 200)")
-    widths = [positive_integer("hidden", width) for width in hidden]
-    if body not in BODIES:
-        raise ValueError(f"body is {body!r}; expected one of {BODIES}")
+def new_networks(
+    event_shape: tuple[int, ...],
+    latent: int,
+    parts: int,
+    hidden: Sequence[int],
+    body: Body,
+    channels: int,
+    gated: bool,
+) -> tuple[nn.Module, nn.Module]:
+    """Encoder (B, *event_shape) -> (B, 2 · latent) and decoder (B, latent) -> (B, parts · C, …); see `VAE`."""
+    widths = check_widths(hidden, "(200, 200)")
+    check_body(body, BODIES, event_shape)
     if body == "dense":
         size = math.prod(event_shape)
-        encoder = nn.Sequential(_Scale(), nn.Flatten(), *_dense([size, *widths, encoded], gated))
-        return encoder, nn.Sequential(*_dense([latent, *widths[::-1], parts * size], gated))
-    if len(event_shape) != 3 or event_shape[1] % 4 or event_shape[2] % 4:
-        raise ValueError(f"event_shape is {event_shape}; a convolutional body takes (C, H, W), H and W divisible by 4")
+        encoder = nn.Sequential(SignedPixels(), nn.Flatten(), *dense_layers([size, *widths, 2 * latent], gated))
+        decoder = nn.Sequential(*dense_layers([latent, *widths[::-1], parts * size], gated))
+        return encoder, decoder
     first = positive_integer("channels", channels)
     second = 2 * first
     height, width = event_shape[1] // 4, event_shape[2] // 4
     size = second * height * width
     encoder = nn.Sequential(
-        _Scale(),
-        nn.Conv2d(event_shape[0], first, 4, stride=2, padding=1), nn.SiLU(),  # (B, first, H/2, W/2)
-        nn.Conv2d(first, second, 4, stride=2, padding=1), nn.SiLU(),  # (B, second, H/4, W/4)
-        nn.Flatten(), *_dense([size, *widths, encoded], gated),
-    )  # fmt: skip
+        SignedPixels(),
+        nn.Conv2d(event_shape[0], first, 4, stride=2, padding=1),
+        nn.SiLU(),  # (B, first, H/2, W/2)
+        nn.Conv2d(first, second, 4, stride=2, padding=1),
+        nn.SiLU(),  # (B, second, H/4, W/4)
+        nn.Flatten(),
+        *dense_layers([size, *widths, 2 * latent], gated),
+    )
     decoder = nn.Sequential(
-        *_dense([latent, *widths[::-1], size], gated), nn.SiLU(), nn.Unflatten(1, (second, height, width)),
-        nn.ConvTranspose2d(second, first, 4, stride=2, padding=1), nn.SiLU(),
+        *dense_layers([latent, *widths[::-1], size], gated),
+        nn.SiLU(),
+        nn.Unflatten(1, (second, height, width)),
+        nn.ConvTranspose2d(second, first, 4, stride=2, padding=1),
+        nn.SiLU(),
         nn.ConvTranspose2d(first, parts * event_shape[0], 4, stride=2, padding=1),
-    )  # fmt: skip
+    )
     return encoder, decoder
 
 
-def _dense(sizes: Sequence[int], gated: bool) -> list[nn.Module]:
-    layers = []
+def dense_layers(sizes: Sequence[int], gated: bool) -> list[nn.Module]:
+    """Linear layers of these sizes, and between them SiLU, or gated linear units."""
+    layers: list[nn.Module] = []
     for inputs, outputs in zip(sizes[:-1], sizes[1:-1]):
-        layers += [nn.Linear(inputs, 2 * outputs), nn.GLU()] if gated else [nn.Linear(inputs, outputs), nn.SiLU()]
-    return [*layers, nn.Linear(*sizes[-2:])]
+        if gated:
+            layers += [nn.Linear(inputs, 2 * outputs), nn.GLU()]
+        else:
+            layers += [nn.Linear(inputs, outputs), nn.SiLU()]
+    return [*layers, nn.Linear(sizes[-2], sizes[-1])]
 
 
-class _Scale(nn.Module):
+class SignedPixels(nn.Module):
     """Zeros and ones to -1 and 1, so that an empty pixel speaks as loudly as one with ink."""
 
     def forward(self, x: Tensor) -> Tensor:
@@ -506,13 +449,16 @@ def _per_example(log_prob: Tensor, batch_dims: int) -> Tensor:
 
 
 def _all_pairs(p: Distribution, x: Tensor) -> Tensor:
-    """log P(x_i|z_k) for every pair, without the (B, K, D) array: -> (B, K) nats."""
+    """log P(x_i|z_k) for every pair, without the (B, K, D) array: p of K events, (B, *event_shape) -> (B, K) nats."""
     x = x.flatten(1)
     if isinstance(p, Bernoulli):  # log p = x·logit − log(1 + exp(logit)), summed over pixels
         logits = p.logits.flatten(1)
         return x @ logits.T - F.softplus(logits).sum(1)
     # large terms that nearly cancel where σ is small: in float32 their difference would be wrong by whole nats
-    x, mean, std = x.double(), p.mean.flatten(1).double(), p.stddev.expand_as(p.mean).flatten(1).double()
+    x = x.double()
+    mean = p.mean.flatten(1).double()  # (K, D)
+    std = p.stddev.expand_as(p.mean).flatten(1).double()
     a = std.square().reciprocal()  # (x − µ)²/σ² = x²a − 2xµa + µ²a
     square = x.square() @ a.T - 2 * x @ (mean * a).T + (mean.square() * a).sum(1)
-    return (-0.5 * square - std.log().sum(1) - 0.5 * math.log(2 * math.pi) * x.shape[1]).to(p.mean.dtype)
+    log_p = -0.5 * square - std.log().sum(1) - 0.5 * math.log(2 * math.pi) * x.shape[1]
+    return log_p.to(p.mean.dtype)

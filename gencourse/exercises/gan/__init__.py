@@ -1,0 +1,22 @@
+"""The exercises of notebook 04: the two losses, the two steps, a penalty on the slope, and counting modes."""
+
+from gencourse.exercises.gan.best_discriminator import exercise as best_discriminator
+from gencourse.exercises.gan.discriminator_loss import exercise as discriminator_loss
+from gencourse.exercises.gan.discriminator_step import exercise as discriminator_step
+from gencourse.exercises.gan.generator_loss import exercise as generator_loss
+from gencourse.exercises.gan.generator_step import exercise as generator_step
+from gencourse.exercises.gan.gradient_penalty import exercise as gradient_penalty
+from gencourse.exercises.gan.mode_count import exercise as mode_count
+from gencourse.exercises.gan.r1_penalty import exercise as r1_penalty
+
+# in the order of the notebook
+__all__ = [
+    "discriminator_loss",
+    "generator_loss",
+    "discriminator_step",
+    "generator_step",
+    "gradient_penalty",
+    "r1_penalty",
+    "best_discriminator",
+    "mode_count",
+]

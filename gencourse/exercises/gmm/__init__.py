@@ -1,0 +1,18 @@
+"""The exercises of notebook 02: a mixture of Gaussians, drawn from, evaluated, and fitted by EM."""
+
+from gencourse.exercises.gmm.bic import exercise as bic
+from gencourse.exercises.gmm.kmeans_plus_plus import exercise as kmeans_plus_plus
+from gencourse.exercises.gmm.log_density import exercise as log_density
+from gencourse.exercises.gmm.m_step import exercise as m_step
+from gencourse.exercises.gmm.responsibilities import exercise as responsibilities
+from gencourse.exercises.gmm.sample_mixture import exercise as sample_mixture
+
+# in the order of the notebook
+__all__ = [
+    "sample_mixture",
+    "log_density",
+    "responsibilities",
+    "m_step",
+    "bic",
+    "kmeans_plus_plus",
+]

@@ -1,0 +1,1 @@
+"""How an exercise is judged: answers, cases, mistakes, verdicts, and what has passed."""

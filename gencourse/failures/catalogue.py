@@ -1,0 +1,28 @@
+"""The failures that a study can measure over many seeds: each name, its function, and what its dials can say."""
+
+from collections.abc import Callable
+
+from gencourse.data import POINTS
+from gencourse.failures import autoregression, gan, gmm, vae
+from gencourse.models.gan import LOSSES
+from gencourse.models.gmm import COVARIANCES
+
+CHOICES = {  # what a dial that is a text can say: a slip is found before any work
+    "method": tuple(gan.METHODS), "points": POINTS, "loss": LOSSES, "family": gan.FAMILIES,
+    "start": gan.STARTS, "images": vae.IMAGES, "covariance": COVARIANCES,
+}  # fmt: skip
+STUDIES: dict[str, Callable[..., dict]] = {
+    "wrong-prefix": autoregression.wrong_prefix,
+    "gmm-singular": gmm.gmm_singular,
+    "blur": vae.blur,
+    "memorise": vae.memorise,
+    "posterior-collapse": vae.posterior_collapse,
+    "holes": vae.holes,
+    "mode-collapse": gan.mode_collapse,
+    "signals": gan.signals,
+    "too-strong": gan.too_strong,
+    "balance": gan.balance,
+    "stupid-judge": gan.stupid_judge,
+    "blind-spot": gan.blind_spot,
+    "dirac-orbit": gan.dirac_orbit,
+}

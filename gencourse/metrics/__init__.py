@@ -1,0 +1,51 @@
+"""Yardsticks: how likely, how far it sees, how much alike, how varied, how much copied."""
+
+from gencourse.metrics.codes import kl_to_standard_normal, mutual_information, share_in_holes
+from gencourse.metrics.copying import Support, birthday_support, c_t, nearest_ratio
+from gencourse.metrics.distributions import cell_probabilities, jensen_shannon, patch_frequencies, total_variation
+from gencourse.metrics.likelihood import bits_per_dimension, bits_per_sample, importance_bound, nats
+from gencourse.metrics.likeness import (
+    DensityCoverage,
+    PrecisionRecall,
+    density_coverage,
+    features,
+    frechet_distance,
+    precision_recall,
+)
+from gencourse.metrics.modes import ModeStatistics, mode_statistics
+from gencourse.metrics.pictures import Spectrum, sharpness, slant, spectrum, thickness
+from gencourse.metrics.receptive import receptive_field
+from gencourse.metrics.sounds import warped_distance
+
+__all__ = [
+    "DensityCoverage",
+    "ModeStatistics",
+    "PrecisionRecall",
+    "Spectrum",
+    "Support",
+    "birthday_support",
+    "bits_per_dimension",
+    "bits_per_sample",
+    "c_t",
+    "cell_probabilities",
+    "density_coverage",
+    "features",
+    "frechet_distance",
+    "importance_bound",
+    "jensen_shannon",
+    "kl_to_standard_normal",
+    "mode_statistics",
+    "mutual_information",
+    "nats",
+    "nearest_ratio",
+    "patch_frequencies",
+    "precision_recall",
+    "receptive_field",
+    "share_in_holes",
+    "sharpness",
+    "slant",
+    "spectrum",
+    "thickness",
+    "total_variation",
+    "warped_distance",
+]

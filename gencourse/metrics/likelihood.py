@@ -1,0 +1,64 @@
+"""How likely a model finds data: nats, bits per pixel and per sample, bounds."""
+
+import math
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor, nn
+
+from gencourse.metrics.clouds import check_examples
+from gencourse.support.checks import generator_or_new, positive_integer
+from gencourse.support.progress import progress
+
+
+@torch.no_grad()
+def nats(model: nn.Module, x: Tensor, condition: Tensor | None = None, batch_size: int = 50) -> Tensor:
+    """Negative log-likelihood of every example, -log P(x), by batches: (N, *event_shape) -> (N,) nats."""
+    batch_size = positive_integer("batch_size", batch_size)
+    check_examples(x)
+    if condition is not None and len(condition) != len(x):
+        raise ValueError(f"condition has {len(condition)} entries; expected one for each of {len(x)} examples")
+    starts = range(0, len(x), batch_size)
+    parts = []
+    for i in progress(starts, desc="likelihood", unit="batch") if len(starts) > 8 else starts:
+        given = () if condition is None else (condition[i : i + batch_size],)
+        parts.append(-model.log_prob(x[i : i + batch_size], *given))
+    return torch.cat(parts)
+
+
+@torch.no_grad()
+def importance_bound(
+    model: nn.Module, x: Tensor, n_samples: int = 5000, generator: torch.Generator | None = None
+) -> Tensor:
+    """The bound of log P(x) by `n_samples` draws, `model.importance_bound`, image after image: (N, …) -> (N,) nats.
+
+    generator: of the draws; by default a new one with seed 0.
+    """
+    n_samples = positive_integer("n_samples", n_samples)
+    check_examples(x)
+    generator = generator_or_new(generator, x.device)
+    size = max(1, 100_000 // n_samples)
+    parts = [x[i : i + size] for i in range(0, len(x), size)]
+    parts = progress(parts, desc="importance bound", unit="batch") if len(parts) > 8 else parts
+    return torch.cat([model.importance_bound(part, n_samples, generator) for part in parts])
+
+
+@torch.no_grad()
+def bits_per_sample(model: nn.Module, recordings: Sequence[Tensor], condition: Tensor | None = None) -> float:
+    """Bits that a model of sequences needs for each sample of whole recordings of unlike length.
+
+    recordings: (T_i,) level indices each. condition: (N,) classes, if the model has them.
+    """
+    if not len(recordings):
+        raise ValueError("recordings is empty; expected at least one sequence of level indices")
+    total = 0.0
+    for i, levels in enumerate(recordings):
+        given = () if condition is None else (condition[i : i + 1],)
+        total -= model.log_prob(levels[None], *given).item()
+    return total / (sum(map(len, recordings)) * math.log(2))
+
+
+def bits_per_dimension(nats: float | Tensor, n_dimensions: int) -> float | Tensor:
+    """Nats of a whole event -> bits for each of its dimensions: nats / (n_dimensions · ln 2)."""
+    whole = "at least 1 (28·28 = 784 for a digit)"
+    return nats / (positive_integer("n_dimensions", n_dimensions, expected=whole) * math.log(2))

@@ -1,0 +1,93 @@
+"""Figures: one a function, from tensors, arrays or numbers to an Axes or a Figure.
+
+Colours are those of Okabe and Ito, which the colour-blind can tell apart; whatever a colour says, a marker, a
+hatch or a number says too, so that a grey print reads the same. `use_style` sets fonts and sizes for a
+projector, `show` puts a figure on the page with a text for those who cannot see it."""
+
+from gencourse.plots.curves import growth, learning_curves, lines, nats_bars, study_shares
+from gencourse.plots.fields import (
+    FIELD_LEGEND,
+    FUTURE,
+    LEAK,
+    NOT_SEEN,
+    dilations,
+    field_tiles,
+    mask,
+    receptive_field,
+    receptive_fields,
+)
+from gencourse.plots.images import NEWEST, UNKNOWN, completions, film_frame, image_grid, raster_frames
+from gencourse.plots.page import (
+    BLACK,
+    BLUE,
+    COLOURS,
+    DASHES,
+    GREEN,
+    LOOK,
+    MARKERS,
+    ORANGE,
+    PURPLE,
+    SAMPLE_RATE,
+    SKY,
+    VERMILLION,
+    data_url,
+    display,
+    image_html,
+    image_url,
+    png,
+    put,
+    show,
+    use_style,
+)
+from gencourse.plots.planes import contest, heat_maps, mixture
+from gencourse.plots.sounds import decibels, mu_law, spectrogram, spectrograms
+
+__all__ = [
+    "BLACK",
+    "BLUE",
+    "COLOURS",
+    "DASHES",
+    "FIELD_LEGEND",
+    "FUTURE",
+    "GREEN",
+    "LEAK",
+    "LOOK",
+    "MARKERS",
+    "NEWEST",
+    "NOT_SEEN",
+    "ORANGE",
+    "PURPLE",
+    "SAMPLE_RATE",
+    "SKY",
+    "UNKNOWN",
+    "VERMILLION",
+    "completions",
+    "contest",
+    "data_url",
+    "decibels",
+    "dilations",
+    "display",
+    "field_tiles",
+    "film_frame",
+    "growth",
+    "heat_maps",
+    "image_grid",
+    "image_html",
+    "image_url",
+    "learning_curves",
+    "lines",
+    "mask",
+    "mixture",
+    "mu_law",
+    "nats_bars",
+    "png",
+    "put",
+    "raster_frames",
+    "receptive_field",
+    "receptive_fields",
+    "show",
+    "spectrogram",
+    "spectrograms",
+    "study_shares",
+    "use_style",
+]

@@ -1,0 +1,204 @@
+"""Numbers: bars, curves of training, growth, shares with their intervals."""
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Literal
+
+import matplotlib.pyplot as plt
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+from matplotlib.patches import Patch
+
+from gencourse.plots.arrays import array
+from gencourse.plots.page import BLACK, BLUE, COLOURS, DASHES, MARKERS, VERMILLION
+
+if TYPE_CHECKING:
+    from gencourse.training import History
+
+
+def nats_bars(rows: Mapping[str, float | Sequence[float]], published: Mapping[str, float] | None = None) -> Figure:
+    """Test nats per image, measured here (plain bars) and published (hatched), the best at the top.
+
+    rows: {name: nats}, or {name: [nats of each seed]}: the bar is the mean, a line shows the range.
+    published: {"name (source, table)": nats}.
+    """
+    both = [(name, nats, False) for name, nats in rows.items()]
+    both += [(name, nats, True) for name, nats in (published or {}).items()]
+    entries = [(name, np.atleast_1d(array(nats)).astype(float), hatched) for name, nats, hatched in both]
+    if not entries:
+        raise ValueError("rows is empty; expected {name: nats}")
+    for name, values, _ in entries:
+        if values.ndim != 1 or values.size == 0 or not np.isfinite(values).all():
+            raise ValueError(f"{name!r} has {values.tolist()}; expected nats, one number or one for each seed")
+    entries.sort(key=lambda entry: -entry[1].mean())
+    figure, ax = plt.subplots(figsize=(8.6, 1.35 + 0.43 * len(entries)), layout="constrained")
+    largest = max(values.max() for _, values, _ in entries)
+    for y, (_, values, hatched) in enumerate(entries):
+        look = dict(color="white", edgecolor="0.35", hatch="///") if hatched else dict(color=BLUE)
+        ax.barh(y, values.mean(), height=0.68, **look)
+        if len(values) > 1:
+            spread = [[values.mean() - values.min()], [values.max() - values.mean()]]
+            ax.errorbar(values.mean(), y, xerr=spread, color="black", capsize=5, linewidth=2)
+        ax.text(values.max() + largest * 0.02, y, f"{values.mean():.1f}", va="center", fontsize=12)
+    ax.set_yticks(range(len(entries)), [name for name, _, _ in entries])
+    ax.set(xlabel="test nats per image (lower is better)", xlim=(0, largest * 1.14))
+    ax.set_ylabel("model")
+    ax.tick_params(axis="y", length=0)
+    handles = [Patch(facecolor=BLUE, label="measured here")]
+    if published:
+        handles.append(Patch(facecolor="white", edgecolor="0.35", hatch="///", label="published"))
+    if any(len(values) > 1 for _, values, _ in entries):
+        spread = Line2D([], [], color="black", marker="|", markersize=10, label="lowest to highest seed")
+        handles.append(spread)
+    figure.legend(handles=handles, loc="outside upper center", ncols=len(handles))
+    return figure
+
+
+def lines(
+    x: Sequence[float],
+    curves: Mapping[str, Sequence[float]],
+    xlabel: str,
+    ylabel: str,
+    log: Literal["", "x", "y", "xy"] = "",
+    ax: Axes | None = None,
+) -> Axes:
+    """Several curves over the same x, {name: values}, with markers where there are at most 20 values.
+
+    log: the axes to be logarithmic, "x", "y" or "xy"; few x on a logarithmic axis are its ticks.
+    """
+    if log not in ("", "x", "y", "xy"):
+        raise ValueError(f"log is {log!r}; expected '', 'x', 'y' or 'xy'")
+    x = array(x).astype(float)
+    curves = {name: array(values).astype(float) for name, values in curves.items()}
+    for name, values in curves.items():
+        if x.ndim != 1 or values.shape != x.shape or not len(x):
+            raise ValueError(f"{name!r} has shape {values.shape} over x {x.shape}; expected one value for each x")
+    ax = ax or plt.subplots(figsize=(8, 4), layout="constrained")[1]
+    for i, (name, values) in enumerate(curves.items()):
+        marker = MARKERS[i % len(MARKERS)] if len(x) <= 20 else ""
+        ax.plot(x, values, marker=marker, linestyle=DASHES[i % len(DASHES)], label=name)
+    ax.set(xlabel=xlabel, ylabel=ylabel, xscale="log" if "x" in log else "linear")
+    ax.set_yscale("log" if "y" in log else "linear")
+    if "x" in log and len(x) <= 12:
+        ax.set_xticks(x, [f"{value:,g}" for value in x])
+        ax.minorticks_off()
+    if len(curves) > 1:
+        ax.legend()
+    return ax
+
+
+def learning_curves(
+    histories: Mapping[str, "History"],
+    x: Literal["steps", "seconds"] = "steps",
+    ylabel: str = "nats per example",
+    window: int = 50,
+    ax: Axes | None = None,
+) -> Axes:
+    """Loss against "steps" or "seconds": lines for training batches, smoothed, markers for what was measured.
+
+    histories: {name: History}, with `loss` (a number a step), `measured` ((step, value) pairs) and `seconds`.
+    The vertical axis leaves out the fall of the first steps, which would squeeze all that follows.
+    """
+    if x not in ("steps", "seconds"):
+        raise ValueError(f"x is {x!r}; expected 'steps' or 'seconds'")
+    if not histories or not all(len(history.loss) for history in histories.values()):
+        raise ValueError("a history without steps; expected {name: History} of runs that did some")
+    ax = ax or plt.subplots(figsize=(7.4, 4.2), layout="constrained")[1]
+    later = []
+    for i, (name, history) in enumerate(histories.items()):
+        loss = np.asarray(history.loss, dtype=float)
+        total = np.concatenate([[0], loss.cumsum()])
+        upto = np.arange(1, len(loss) + 1)
+        smooth = (total[upto] - total[np.maximum(0, upto - window)]) / np.minimum(upto, window)
+        unit = 1 if x == "steps" else history.seconds / len(loss)
+        colour, marker = COLOURS[i % len(COLOURS)], MARKERS[i % len(MARKERS)]
+        keep = np.unique(np.linspace(0, len(loss) - 1, 600).round().astype(int))
+        ax.plot(upto[keep] * unit, smooth[keep], color=colour, linestyle=DASHES[i % len(DASHES)], label=name)
+        if history.measured:
+            steps, values = np.asarray(history.measured, dtype=float).T
+            ax.plot(
+                steps * unit,
+                values,
+                marker,
+                color=colour,
+                markeredgecolor="white",
+                markersize=9,
+                label=f"{name}, held out",
+            )
+            later += values[steps > 0.1 * len(loss)].tolist()
+        later += smooth[len(loss) // 5 :].tolist()
+    low, high = min(later), max(later)
+    margin = 0.1 * (high - low) or 1
+    ax.set_ylim(low - margin, high + 2 * margin)
+    ax.set(xlabel="training step" if x == "steps" else "seconds of training", ylabel=ylabel)
+    ax.legend()
+    return ax
+
+
+def growth(sizes: Sequence[float], seconds: Mapping[str, Sequence[float]], xlabel: str, ax: Axes | None = None) -> Axes:
+    """Seconds against size on logarithmic axes, {name: seconds}, with the slope of each: cost ∝ size^slope.
+
+    The slope is that of a straight line through the larger half of the sizes, where fixed costs count little.
+    """
+    sizes = np.asarray(sizes, dtype=float)
+    ax = ax or plt.subplots(figsize=(7, 4.2), layout="constrained")[1]
+    for i, (name, values) in enumerate(seconds.items()):
+        values = np.asarray(values, dtype=float)
+        if values.shape != sizes.shape or len(sizes) < 2 or not (values > 0).all() or not (sizes > 0).all():
+            plt.close(ax.figure)
+            raise ValueError(
+                f"{name!r} has {values.tolist()} for sizes {sizes.tolist()}; "
+                f"expected as many positive numbers, at least 2"
+            )
+        largest = np.argsort(sizes)[-max(2, math.ceil(len(sizes) / 2)) :]
+        slope = np.polyfit(np.log(sizes[largest]), np.log(values[largest]), 1)[0]
+        ax.plot(
+            sizes,
+            values,
+            color=COLOURS[i % len(COLOURS)],
+            marker=MARKERS[i % len(MARKERS)],
+            linestyle=DASHES[i % len(DASHES)],
+            label=f"{name}: ∝ size$^{{{slope:.1f}}}$",
+        )
+    ax.set(xscale="log", yscale="log", xlabel=xlabel, ylabel="seconds")
+    ax.set_xticks(sizes, [f"{size:g}" for size in sizes])
+    ax.minorticks_off()
+    ax.legend()
+    return ax
+
+
+def study_shares(panels: Mapping[str, Mapping[str, Sequence[float]]], shares: Sequence[str] | set[str] = ()) -> Figure:
+    """How often, or how much: one panel an outcome, one line a setting, its mean with the 95 % confidence interval.
+
+    Args:
+        panels: outcome -> setting -> (mean, low, high); nan where there is none. All panels have the same settings.
+        shares: outcomes that are shares of runs, drawn as discs from 0 to 1; the others are means, drawn as squares.
+    """
+    settings = list(dict.fromkeys(label for panel in panels.values() for label in panel))
+    if not settings:
+        raise ValueError("there is nothing to draw; give at least one outcome of one setting")
+    columns = min(len(panels), 3)
+    rows = -(-len(panels) // columns)
+    size = (2 + 3 * columns, rows * (1.2 + 0.35 * len(settings)))
+    figure, axes = plt.subplots(rows, columns, figsize=size, sharey=True, squeeze=False)
+    for ax in axes.flat[len(panels) :]:
+        ax.remove()
+    for ax, (outcome, panel) in zip(axes.flat, panels.items()):
+        share = outcome in shares
+        for row, label in enumerate(settings):
+            mean, low, high = (float(value) for value in panel.get(label, [math.nan] * 3))
+            if not math.isnan(low) and not low <= mean <= high:
+                raise ValueError(f"{outcome}, {label}: mean {mean:g} is outside its interval, {low:g} to {high:g}")
+            ax.plot([low, high], [row, row], color=BLACK, linewidth=1.5, solid_capstyle="butt")
+            ax.plot(mean, row, "o" if share else "s", color=BLUE if share else VERMILLION)
+        if share:
+            ax.set_xlim(-0.03, 1.03)
+        ax.set(title=outcome, xlabel="share of runs" if share else "mean")
+        ax.set_yticks(range(len(settings)), settings)
+        ax.grid(axis="x", alpha=0.3)
+    for ax in axes[:, 0]:
+        ax.set_ylabel("setting")
+    axes[0, 0].set_ylim(len(settings) - 0.5, -0.5)  # the first setting on top
+    return figure

@@ -1,0 +1,157 @@
+"""Walks through the codes of a model."""
+
+import hashlib
+import html
+import itertools
+import json
+from collections.abc import Sequence
+from importlib.resources import files
+from typing import Any
+
+import numpy as np
+
+from gencourse.plots import (
+    image_html,
+    png,
+    put,
+)
+from gencourse.plots.arrays import Numbers, array
+from gencourse.widgets.block import LIMIT, STYLE, count, still
+from gencourse.widgets.dials import explorer
+
+
+def code_walker(
+    tiles: Numbers,
+    first: Sequence[float],
+    second: Sequence[float],
+    *,
+    alt: str,
+    names: tuple[str, str] = ("z₁", "z₂"),
+    start: tuple[int, int] | None = None,
+    scale: int = 6,
+    limit: int = LIMIT,
+) -> None:
+    """A map of a code of two numbers to walk on, and the image at the place. Arguments: those of `code_walker_html`."""
+    block = code_walker_html(tiles, first, second, alt=alt, names=names, start=start, scale=scale, limit=limit)
+    put(block, still(block), alt)
+
+
+def code_walker_html(
+    tiles: Numbers,
+    first: Sequence[float],
+    second: Sequence[float],
+    *,
+    alt: str,
+    names: tuple[str, str] = ("z₁", "z₂"),
+    start: tuple[int, int] | None = None,
+    scale: int = 6,
+    limit: int = LIMIT,
+) -> str:
+    """HTML: a map of what a decoder makes of each code, two sliders, and the image at the place, enlarged.
+
+    The place moves with the sliders, or with the pointer on the map. All images are one picture, 16 greys deep.
+
+    Args:
+        tiles: (rows, columns, H, W) in [0, 1], ink; `tiles[i, j]` is decoded from (first[j], second[i]).
+        first, second: the two numbers of the code, ascending: columns from the left, rows from below.
+        names: of the two numbers. start: (row, column) of the place shown first; by default the middle.
+        scale: how much larger the image is shown. limit: largest size of the block, in characters.
+
+    Raises:
+        ValueError: shapes that do not fit, values outside [0, 1], a place outside the map, a block too large.
+    """
+    tiles, first, second = array(tiles).astype(float), [float(v) for v in first], [float(v) for v in second]
+    if tiles.ndim != 4 or tiles.shape[:2] != (len(second), len(first)) or not tiles.size:
+        raise ValueError(f"tiles have shape {tiles.shape}; expected ({len(second)}, {len(first)}, H, W), one a code")
+    if not ((tiles >= 0) & (tiles <= 1)).all():
+        raise ValueError(f"tiles have values from {tiles.min():g} to {tiles.max():g}; expected 0 (paper) to 1 (ink)")
+    if sorted(first) != first or sorted(second) != second:
+        raise ValueError("the codes of the map are not ascending; sort first and second, and the tiles with them")
+    rows, columns, height, width = tiles.shape
+    start = (rows // 2, columns // 2) if start is None else tuple(start)
+    if len(start) != 2 or not (0 <= start[0] < rows and 0 <= start[1] < columns):
+        raise ValueError(f"start is {start}; expected a row below {rows} and a column below {columns}")
+    page = tiles[::-1].transpose(0, 2, 1, 3).reshape(rows * height, columns * width)  # the last row comes first
+    picture = png(np.rint((1 - page) * 15) / 15)
+    label = html.escape(alt)
+    state = {
+        "names": list(names),
+        "values": [[f"{v:.2f}" for v in first], [f"{v:.2f}" for v in second]],
+        "at": [start[1], start[0]],
+        "alt": alt,
+    }
+    data = json.dumps(state, separators=(",", ":")).replace("<", "\\u003c")
+    name = f"walker-{next(count)}-{hashlib.sha256(data.encode() + picture).hexdigest()[:8]}"
+    large = f"width:{width * scale}px;height:{height * scale}px;display:none;border:1px solid #777"
+    block = (
+        f'<div id="{name}" role="group" aria-label="{label}" style="{STYLE}"><div data-part="dials"></div>'
+        f'<div style="display:flex;flex-wrap:wrap;gap:1em;align-items:flex-start">'
+        f'<div data-part="map" style="position:relative;line-height:0;touch-action:none">'
+        f"{image_html(picture, alt, columns * width, ' draggable=false')}</div>"
+        f'<div data-part="here" role="img" style="{large}"></div></div></div>\n'
+        f"<script>{WALKER.replace('NAME', name).replace('DATA', data)}</script>"
+    )
+    if len(block) > limit:
+        raise ValueError(f"the block has {len(block):,} characters, more than {limit:,}: give fewer or smaller tiles")
+    return block
+
+
+def traversals(
+    images: Numbers,
+    dimensions: Sequence,
+    values: Sequence[float],
+    *,
+    alt: str = "Digits decoded again with one number of their code changed.",
+    start: tuple | None = None,
+    scale: int = 3,
+    **options: Any,
+) -> None:
+    """Dials for a dimension of the code and the value it is set to; below, what a decoder makes of the changed codes.
+
+    images: (dimensions, values, n, 1, H, W) in [0, 1], ink: n images side by side for every choice. start: a dimension
+    and a value; by default the first and the middle one. options: those of `explorer_html`.
+    """
+    images, values = array(images).astype(float), [float(value) for value in values]
+    if images.ndim != 6 or images.shape[:2] != (len(dimensions), len(values)) or images.shape[3] != 1:
+        expected = f"({len(dimensions)}, {len(values)}, n, 1, H, W)"
+        raise ValueError(f"images have shape {images.shape}; expected {expected}, one set for each choice of the dials")
+    frames = {}
+    for i, j in itertools.product(range(len(dimensions)), range(len(values))):
+        page = np.rint((1 - np.concatenate(list(images[i, j, :, 0]), 1).clip(0, 1)) * 15) / 15
+        frames[dimensions[i], values[j]] = png(page.repeat(scale, 0).repeat(scale, 1))
+    start = (dimensions[0], values[len(values) // 2]) if start is None else start
+    explorer({"dimension": list(dimensions), "value": values}, frames, alt, start=start, **options)
+
+
+def interpolation(
+    images: Numbers,
+    t: Sequence[float],
+    *,
+    names: Sequence[str] | None = None,
+    alt: str = "An image half-way between two others; dials choose the two, and the place between them.",
+    scale: int = 4,
+    **options: Any,
+) -> None:
+    """Dials for two ends and a place between them: on the page the one end, the image of the place, the other end.
+
+    images: (n, n, T, 1, H, W) in [0, 1], ink: from the first end to the second, at the places t. names: of the n ends,
+    by default A, B, C, … options: those of `explorer_html`.
+    """
+    images, t = array(images).astype(float), [float(place) for place in t]
+    n = len(images)
+    names = list("ABCDEFGHIJKLMNOPQRSTUVWXYZ"[:n] if names is None else names)
+    if images.ndim != 6 or images.shape[1:4] != (n, len(t), 1) or len(names) != n or n < 2:
+        expected = f"({len(names)}, {len(names)}, {len(t)}, 1, H, W)"
+        raise ValueError(f"images have shape {images.shape}; expected {expected}, one for each choice of the dials")
+    gap = np.zeros((images.shape[4], 3))
+    frames = {}
+    for i, j, k in itertools.product(range(n), range(n), range(len(t))):
+        strip = [images[i, j, 0, 0], gap, images[i, j, k, 0], gap, images[i, j, -1, 0]]
+        page = np.rint((1 - np.concatenate(strip, 1).clip(0, 1)) * 7) / 7
+        frames[names[i], names[j], t[k]] = png(page.repeat(scale, 0).repeat(scale, 1))
+    options = {"start": (names[0], names[1], t[len(t) // 2])} | options
+    explorer({"from": names, "to": names, "t": t}, frames, alt, **options)
+
+
+# As SCRIPT: it builds what moves. The image at the place is cut out of the one picture there is.
+WALKER = "\n" + files("gencourse.widgets").joinpath("walker.js").read_text("utf-8")

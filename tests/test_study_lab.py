@@ -1,0 +1,68 @@
+"""The failure lab of notebook 05: what it reads from stored studies, and what it shows."""
+
+import matplotlib.pyplot as plt
+import pytest
+
+from gencourse import study
+from gencourse.study.lab import Failure, estimates, explore, four, spread, table
+
+
+@pytest.fixture
+def orbit():
+    """The lab's smallest failure, drawn as a line."""
+    return Failure(
+        study="dirac-orbit",
+        dial="r1",
+        values=[1.0, 0.3, 0.1, 0.0],
+        shows=("settled", "radius"),
+        draw=lambda ax, r1: ax.plot([0, r1]),
+        unit="γ of R1",
+        where=dict(loss="original", noise=0.0),
+    )
+
+
+def test_four_of_the_values_with_both_ends():
+    assert four(range(10)) == [0, 3, 6, 9] and four("abcd") == list("abcd") and four([1, 2]) == [1, 1, 2, 2]
+
+
+def test_a_stored_study_is_read_by_its_dials():
+    rows = estimates("dirac-orbit", "loss", "r1")
+    assert set(rows) == {(run.settings["loss"], run.settings["r1"]) for run in study.load("dirac-orbit").runs}
+    (alone,) = {row["radius"].n for row in estimates("dirac-orbit", "r1", seeds=iter([3])).values()}
+    assert alone == 1
+    assert estimates("dirac-orbit", "r1", loss="nothing") == {}
+
+
+def test_a_table_has_a_line_for_each_setting_and_at_most_four_outcomes_side_by_side(capsys):
+    rows = table("memorise", ["beta"], ["c_t", "fitted_c_t", "codes_c_t", "gap_decoded", "memorised"])
+    printed = capsys.readouterr().out
+    assert printed.startswith("made by: gencourse study memorise") and "0 failed" in printed
+    assert len([line for line in printed.splitlines() if line[:1].isdigit() and "[" in line]) == 2 * len(rows)
+    assert max(line.count("[") for line in printed.splitlines()) == 3  # five outcomes: three and two
+
+
+def test_the_spread_is_that_of_the_runs(capsys):
+    spread("dirac-orbit", "radius", "r1")
+    values = [run.result["radius"] for run in study.load("dirac-orbit").runs if run.settings["r1"] == 0]
+    (line,) = [line for line in capsys.readouterr().out.splitlines() if line.startswith("radius, 0.0 ")]
+    assert f"least {min(values):.3g}" in line and f"most {max(values):.3g}" in line
+
+
+def test_a_failure_shows_its_symptom_and_its_detector(orbit):
+    figure = orbit.picture(3)
+    left, right = figure.axes
+    assert left.lines[0].get_ydata()[1] == 0.1  # the third value
+    assert [label.get_text() for label in right.get_xticklabels()] == ["1", "0.3", "0.1", "0"]
+    settled = orbit.rows[0.1]["settled"]
+    assert orbit.words(3).startswith(f"0.1: γ of R1. Over {settled.n} seeds: settled {settled.mean:.3g} [")
+    plt.close(figure)
+
+
+def test_the_lab_has_a_picture_and_words_for_every_position(orbit, monkeypatch):
+    shown = {}
+    monkeypatch.setattr("gencourse.widgets.explorer", lambda dials, frames, **more: shown.update(more, frames=frames))
+    explore({"an orbit": orbit}, start=("an orbit", 2))
+    for position in (1, 2, 3, 4):
+        plt.close(shown["frames"]("an orbit", position))
+        assert "seeds" in shown["captions"]("an orbit", position)
+    assert shown["start"] == ("an orbit", 2)
