@@ -5,6 +5,8 @@ A student's code may do what it likes to the kernel it runs in, and to every che
 goes wrong on the way, an answer that does not arrive earns nothing.
 """
 
+from __future__ import annotations
+
 import ast
 import math
 import os

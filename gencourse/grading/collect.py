@@ -1,5 +1,7 @@
 """What was handed in: under which names it comes, which notebook is meant, and why one cannot be graded."""
 
+from __future__ import annotations
+
 import os
 from collections.abc import Sequence
 from pathlib import Path

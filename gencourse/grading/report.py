@@ -1,5 +1,7 @@
 """What goes out: marks as a table, and pages of feedback that give nothing away and fetch nothing."""
 
+from __future__ import annotations
+
 import csv
 import re
 from glob import glob
