@@ -179,7 +179,7 @@ def broken_rule(place, name, in_a_function):
 
 def unpickles(tree):
     """Everything in a file that could run code hidden in data."""
-    pickles = {"pickle", "cloudpickle", "dill"}  # joblib too, but study.py starts processes with it
+    pickles = {"pickle", "cloudpickle", "dill"}  # joblib too, but study starts processes with it
     for node in ast.walk(tree):
         if isinstance(node, ast.Import | ast.ImportFrom):
             names = {alias.name for alias in node.names} | {getattr(node, "module", None)}

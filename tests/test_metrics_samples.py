@@ -485,7 +485,7 @@ def test_bad_images_are_refused():
 
 LAWS = {name[4:]: law for name, law in list(globals().items()) if name.startswith("law_")}
 
-# bug: (what stands in metrics.py, what is put there, laws that must fail)
+# bug: (what stands in metrics, what is put there, laws that must fail)
 BUGS = {
     "within 2σ": ("distance <= 3 * sigma", "distance <= 2 * sigma", ["modes_by_hand", "modes_of_a_ring"]),
     "within 3σ²": ("distance <= 3 * sigma", "distance <= 3 * sigma**2", ["modes_by_hand", "modes_of_a_ring"]),

@@ -1,4 +1,4 @@
-"""How many modes samples cover, and how many of them are good."""
+"""How many modes samples reach, and what share of the samples is good."""
 
 import math
 from typing import NamedTuple
@@ -11,7 +11,7 @@ from gencourse.support.checks import number
 
 
 class ModeStatistics(NamedTuple):
-    """How much of a law with K known modes is there."""
+    """What samples show of a law with K known modes."""
 
     captured: int  # modes that hold one sample of high quality at least
     high_quality: float  # share of the samples, 0 to 1
@@ -19,13 +19,13 @@ class ModeStatistics(NamedTuple):
 
 
 def mode_statistics(samples: Tensor, centres: Tensor, sigma: float) -> ModeStatistics:
-    """How many modes of a mixture of K equal Gaussians samples come from, and how many of them come from any.
+    """How many of K equal Gaussians the samples reach, and what share of the samples lies near any.
 
     The protocol of VEEGAN (Srivastava et al., arXiv:1705.07761, section 4.1) and PacGAN (Lin et al., arXiv:1712.04086,
-    section 4.1), on 2,500 samples: one is of high quality within three standard deviations of the nearest centre, and
-    a mode is captured that is nearest to at least one of these. Reverse KL = log K − entropy of their shares, KL(their
-    modes ‖ uniform); log K, its largest value, where no sample is of high quality. Of samples from the mixture itself,
-    in two dimensions, 1 − exp(−9/2) = 98.9 % are of high quality.
+    section 4.1), who take 2,500 samples: a sample is of high quality within three standard deviations of its nearest
+    centre; a mode is captured if it is the nearest of at least one such sample. Reverse KL = log K − entropy of the
+    modes' shares, KL(shares ‖ uniform); log K, its largest value, where no sample is of high quality. Of samples from
+    the mixture itself, in two dimensions, 1 − exp(−9/2) = 98.9 % are of high quality.
 
     Args:
         samples: (N, D). centres: (K, D). sigma: the standard deviation of each mode, in the units of the samples.

@@ -1,4 +1,4 @@
-"""The models of the course, one family a file; all are distributions over tensors of shape `event_shape`.
+"""The models of the course, one family a file; how they are sampled step by step: `cached`.
 
 base.py       what every autoregressive model is          settings.py   dtype, device, random numbers
 causal.py     convolutions that see the past only         checks.py     what is asked of arguments

@@ -43,8 +43,8 @@ class PixelCNN(Autoregressive):
         kernel_size, first_kernel: odd sizes of the kernels in the blocks and in the first layer.
         n_classes: condition on a class index.
         place_bias: learn biases for every place of the page, after the first layer and in every block. The papers'
-            networks have none, and find out where they are from the border, as far as they see; digits that are
-            centred are learned several times faster with them.
+            networks have none: they know where they are only where the border lies in their receptive field. With
+            such biases, centred digits are learned several times faster.
         fourier: beside each level u in [-1, 1] the network is given sin(2^k π u) and cos(2^k π u) for k below this
             number (see `fourier_features`). 0, as in the papers of PixelCNN: the level alone.
 
@@ -73,13 +73,13 @@ class PixelCNN(Autoregressive):
         super().__init__(event_shape, levels, n_classes)
         check_image_shape(self.event_shape)
         n_blocks = positive_integer("n_blocks", n_blocks, least=0)
-        channels = positive_integer("channels", channels, least=2)
+        channels = positive_integer("channels", channels, least=2)  # residual blocks work with half of them
         kernel_size, first_kernel = check_kernel_size(kernel_size), check_first_kernel(first_kernel)
         check_choice("stacks", stacks, STACKS)
         self.fourier = positive_integer("fourier", fourier, least=0)
-        body = SingleStack if stacks == "single" else GatedStacks
+        stack_class = SingleStack if stacks == "single" else GatedStacks
         places = self.event_shape[1:] if place_bias else None
-        self.body = body(1 + 2 * self.fourier, n_blocks, channels, kernel_size, first_kernel, places)
+        self.body = stack_class(1 + 2 * self.fourier, n_blocks, channels, kernel_size, first_kernel, places)
         self.class_bias = new_class_bias(self.n_classes, channels)
         self.place_bias = new_place_bias(channels, places)
         self.head = nn.Sequential(
@@ -87,13 +87,13 @@ class PixelCNN(Autoregressive):
         )
 
     def logits(self, x: Tensor, condition: Tensor | None = None) -> Tensor:
-        """(B, 1, H, W) -> (B, levels, 1, H, W): table 1 of arXiv:1601.06759; see `Autoregressive.logits`."""
+        """(B, 1, H, W) -> (B, levels, 1, H, W); see `Autoregressive.logits`."""
         encoded = self.encode(x)
         check_condition(condition, self.n_classes, len(x))
-        h = self.body(fourier_features(encoded, self.fourier), self.first_bias(condition))  # (B, channels, H, W)
+        h = self.body(fourier_features(encoded, self.fourier), self.bias_after_first(condition))  # (B, channels, H, W)
         return self.head(h).unsqueeze(2)
 
-    def first_bias(self, condition: Tensor | None) -> Tensor:
+    def bias_after_first(self, condition: Tensor | None) -> Tensor:
         """What the class and the place add after the first layer: (B or 1, channels, H, W)."""
         bias = self.head[1].bias.new_zeros(1) if self.place_bias is None else self.place_bias
         if condition is not None:
@@ -175,7 +175,10 @@ class GatedStacks(nn.Module):
 
 
 class GatedLayer(nn.Module):
-    """One layer of both stacks (figure 2): (v, h) -> (v, h), the horizontal one residual but in the first layer."""
+    """One layer of both stacks (figure 2): (v, h) -> (v, h).
+
+    The horizontal stack has a residual connection, except in the first layer.
+    """
 
     def __init__(
         self, in_channels: int, channels: int, kernel_size: int, kind: MaskKind, places: tuple[int, int] | None = None
@@ -190,16 +193,16 @@ class GatedLayer(nn.Module):
         self.residual = kind == "B"
 
     def forward(self, v: Tensor, h: Tensor) -> tuple[Tensor, Tensor]:
-        v = self.vertical(v)  # (B, 2·channels, H, W)
-        gates = self.horizontal(h) + self.link(v)
+        v_gates = self.vertical(v)  # (B, 2·channels, H, W)
+        gates = self.horizontal(h) + self.link(v_gates)
         if self.place_bias is not None:
             gates.add_(self.place_bias)
         new = self.out(gated_activation(gates))
-        return gated_activation(v), h + new if self.residual else new
+        return gated_activation(v_gates), h + new if self.residual else new
 
 
 def gated_activation(gates: Tensor) -> Tensor:
-    """y = tanh(W_f ∗ x) ⊙ σ(W_g ∗ x), the two products in one: (B, 2C, …) -> (B, C, …). Equation 2."""
+    """y = tanh(W_f ∗ x) ⊙ σ(W_g ∗ x), equation 2: both halves come of one convolution, (B, 2C, …) -> (B, C, …)."""
     content, openness = gates.chunk(2, 1)
     return content.tanh() * openness.sigmoid()
 

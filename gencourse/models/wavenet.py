@@ -5,7 +5,7 @@ Paper: van den Oord et al., "WaveNet: A Generative Model for Raw Audio" (arXiv:1
 A causal convolution with two taps d samples apart looks d samples back. Doubling d from layer to layer
 makes the context grow exponentially with depth (figure 3), while each layer costs the same.
 
-Sampling one sample at a time with queues stands in `gencourse/models/cached/wavenet.py`.
+Drawing one value after the other, by queues or by a compiled loop, stands in `gencourse/models/cached/wavenet.py`.
 """
 
 from collections.abc import Iterable
@@ -30,7 +30,8 @@ class WaveNet(Autoregressive):
         event_shape: (length,), in samples.
         levels: values of a sample; 256 for µ-law sound.
         dilations: one gated layer each; all at least 1.
-        channels: width of the residual stream. skip_channels: width of the sum of all layers' skips.
+        channels: width of the residual stream.
+        skip_channels: width of the sum of all layers' skips.
         kernel_size: taps of each dilated convolution.
         n_classes: condition on a class index, such as the word that is spoken.
 
@@ -103,6 +104,7 @@ class WaveNet(Autoregressive):
             return self._sample(shape, n, generator, cached, prefix, condition, progress)
 
     def _logits_at(self, x: Tensor, i: int, condition: Tensor | None) -> Tensor:
+        """The textbook's step: what comes later is not needed, and the i-th, which is there, is hidden."""
         return self.logits(x[:, : i + 1], condition)[:, :, i]
 
     def _check_shape(self, x: Tensor) -> None:
@@ -113,8 +115,8 @@ class DilatedLayer(nn.Module):
     """A gated layer (figure 4): h, (B, channels, 1, T) -> the next h of that shape, and (B, skip_channels, 1, T).
 
     z = tanh(W_f ∗ h + V_f·c) ⊙ σ(W_g ∗ h + V_g·c), equation 2, with a class c as in section 2.5. One 1×1 convolution
-    leads z to the residual stream, another to the skips. Nothing reads the residual stream after the last layer, which
-    therefore has only the skip.
+    leads z to the residual stream, another to the skips. Nothing reads the residual stream after the last layer, so
+    the last layer has the skip alone.
     """
 
     def __init__(
@@ -130,7 +132,7 @@ class DilatedLayer(nn.Module):
         gates = self.dilated(h)  # (B, 2·channels, 1, T)
         if condition is not None:
             bias = self.class_bias(condition.long())[:, :, None, None]
-            gates = gates + bias.to(gates.dtype)  # which in training may be bfloat16, and half the memory to move
+            gates = gates + bias.to(gates.dtype)  # which may be bfloat16: a float32 sum would be twice as large
         content, openness = gates.chunk(2, 1)
         z = content.tanh() * openness.sigmoid()
         if self.residual is not None:

@@ -122,7 +122,7 @@ def _number(name: str, value: Any, expected: str, accepted: Callable[[float], bo
 # -- how a run begins and ends ---------------------------------------------------------------------------------
 
 
-def check_run(checkpoint: Any, resume: Any, kind: type) -> None:
+def check_resuming(checkpoint: Any, resume: Any, kind: type) -> None:
     """A file that can be written, and the `kind` of History of a run that was interrupted; or an error, where given."""
     if resume is not None and not isinstance(resume, kind):
         raise TypeError(
@@ -141,7 +141,7 @@ def check_run(checkpoint: Any, resume: Any, kind: type) -> None:
         raise WrongValue(f"checkpoint {path} cannot be written ({error}); give a file in another folder") from None
 
 
-def check_end(keep: Any, measure: Any, minutes: Any) -> None:
+def check_stopping(keep: Any, measure: Any, minutes: Any) -> None:
     """What the model ends as, with a measure to choose by, and after how long; or a ValueError."""
     check_choice("keep", keep, get_args(Keep))
     if keep != "last" and measure is None:
@@ -162,7 +162,7 @@ def check_depends_on_weights(loss: Tensor) -> None:
         )
 
 
-def finite(value: float, what: str, step: int, steps: int, lr: float) -> float:
+def check_finite(value: float, what: str, step: int, steps: int, lr: float) -> float:
     """The value, if it is finite; or a FloatingPointError that says what it is, and at which step."""
     if not math.isfinite(value):
         raise FloatingPointError(

@@ -17,14 +17,14 @@ from gencourse.training.checks import (
     check_choice,
     check_data,
     check_depends_on_weights,
-    check_end,
+    check_finite,
     check_gan,
-    check_run,
+    check_resuming,
+    check_stopping,
     checked_batch_size,
     checked_betas,
     checked_decay,
     checked_lr,
-    finite,
 )
 from gencourse.training.history import GANHistory, Keep
 from gencourse.training.interrupts import Interrupts
@@ -71,7 +71,8 @@ def fit_gan(
             classes of the data that the discriminator saw last.
         steps: of the contest in all, those before an interruption included.
         lr: step size of both, or of the discriminator and of the generator. betas: of Adam.
-        anneal: how the step sizes fall, see `falling`.
+        steps_d, steps_g: updates of the discriminator and of the generator in a step.
+        anneal: how the step sizes fall, see `optim.falling`.
         average: decay of an exponential moving average of the generator's weights; if not 0, it is what the generator
             ends with (Karras et al., arXiv:1710.10196). The contest itself does not feel it.
         unroll: if not 0, the generator moves against the discriminator that would be there after so many more updates
@@ -109,13 +110,14 @@ def fit_gan(
     lr_d, lr_g = map(checked_lr, lr if isinstance(lr, (tuple, list)) and len(lr) == 2 else (lr, lr))
     average, betas = checked_decay(average), checked_betas(betas)
     check_choice("anneal", anneal, get_args(Anneal))
-    check_run(checkpoint, resume, GANHistory)
-    check_end(keep, measure, minutes)
+    check_resuming(checkpoint, resume, GANHistory)
+    check_stopping(keep, measure, minutes)
 
     history, device = GANHistory(), next(gan.generator.parameters()).device
     settings = dict(steps=steps, batch_size=batch_size, lr=[lr_d, lr_g], betas=list(betas), steps_d=steps_d)
     settings |= dict(steps_g=steps_g, anneal=anneal, average=average, unroll=unroll, examples=len(x))
-    with Interrupts() as early:  # fused: a fifth of the time for small networks
+    with Interrupts() as during_setup:  # torch imports much for its first optimiser, and takes seconds for it
+        # fused: a fifth of the time for small networks
         optimizer_d = torch.optim.Adam(gan.discriminator.parameters(), lr=lr_d, betas=betas, fused=True)
         optimizer_g = torch.optim.Adam(gan.generator.parameters(), lr=lr_g, betas=betas, fused=True)
     optimizers = {"optimizer_d": optimizer_d, "optimizer_g": optimizer_g}
@@ -136,14 +138,14 @@ def fit_gan(
         checkpoint=checkpoint,
         checkpoint_every=checkpoint_every,
         begun=begun(checkpoint, resume),
-        asked=early.asked,
+        asked=during_setup.asked,
     )
     batches = Batches(x, condition, batch_size, prepare, generator, training.seed, device)
 
     def samples(n: int, given: tuple[Tensor, ...], step: int) -> Tensor:
         """New ones of the generator, (n, …)."""
         fake = gan.generator(gan.noise(n, generator), *given)
-        finite(fake.detach().abs().max().item(), "largest value of a sample", step, steps, lr_g)
+        check_finite(fake.detach().abs().max().item(), "largest value of a sample", step, steps, lr_g)
         return fake
 
     def take_turns(step: int) -> dict[str, float]:
@@ -155,27 +157,27 @@ def fit_gan(
                 real, given = batches.draw(step * steps_d + i)
                 with torch.no_grad():
                     fake = samples(len(real), given, step)
-                verdict = gan.judge(real, fake, *given, generator=generator)
-                loss_d += finite(verdict.loss.item(), "discriminator's loss", step, steps, lr_d) / steps_d
-                d_real, d_fake = d_real + verdict.real.item() / steps_d, d_fake + verdict.fake.item() / steps_d
-                norm = move_player(optimizer_d, verdict.loss, lr_d * share)
-                finite(norm, "norm of the discriminator's gradient", step, steps, lr_d)
-        with frozen(gan.discriminator):  # the generator moves
+                judgement = gan.judge(real, fake, *given, generator=generator)
+                loss_d += check_finite(judgement.loss.item(), "discriminator's loss", step, steps, lr_d) / steps_d
+                d_real, d_fake = d_real + judgement.real.item() / steps_d, d_fake + judgement.fake.item() / steps_d
+                norm = move_player(optimizer_d, judgement.loss, lr_d * share)
+                check_finite(norm, "norm of the discriminator's gradient", step, steps, lr_d)
+        with frozen(gan.discriminator):  # the generator moves, beside the last batch that the discriminator saw
             for _ in range(steps_g):
                 fake, weights = samples(len(real), given, step), None
                 if unroll:
                     weights = unrolled(gan, optimizer_d, real, fake, given, unroll, generator)
                 loss = gan.generator_loss(fake, *given, weights=weights)
-                loss_g += finite(loss.item(), "generator's loss", step, steps, lr_g) / steps_g
+                loss_g += check_finite(loss.item(), "generator's loss", step, steps, lr_g) / steps_g
                 norm = move_player(optimizer_g, loss, lr_g * share)
-                norm_g += finite(norm, "norm of the generator's gradient", step, steps, lr_g) / steps_g
+                norm_g += check_finite(norm, "norm of the generator's gradient", step, steps, lr_g) / steps_g
         return dict(loss_d=loss_d, loss_g=loss_g, d_real=d_real, d_fake=d_fake, grad_norm_g=norm_g)
 
     with training.under_way() as steps_left:
         for step in steps_left:
             with training.whole_step([*gan.parameters(), *gan.buffers()], optimizers.values()):
                 values = take_turns(step)
-                training.hold_interrupts()  # the step is whole, and the average follows it
+                training.hold_interrupts()  # until here, all can be taken back
                 update_average(averaged, own, average, step + 1)
                 training.record(**values)
     return history
@@ -220,15 +222,16 @@ def unrolled(
 ) -> dict[str, Tensor]:
     """The discriminator's weights after n more updates on the same batches, differentiable with respect to `fake`.
 
-    The updates are those of its Adam, written as functions of the gradient: moments m and v, their bias corrected
-    (Metz et al., arXiv:1611.02163, section 2.1; Kingma and Ba, arXiv:1412.6980, algorithm 1).
+    The updates are those of its Adam, written as functions of the gradient: moments m and v, their bias corrected. But
+    ε² stands under the root, since a root has no finite slope at 0 (Metz et al., arXiv:1611.02163,
+    section 2.1; Kingma and Ba, arXiv:1412.6980, algorithm 1).
     """
     (group,) = optimizer.param_groups
     beta_m, beta_v = group["betas"]
     weights, moments = {}, {}
     for key, p in gan.discriminator.named_parameters():
         weights[key] = p.detach().clone()
-        if state := optimizer.state.get(p):  # frozen weights, and those that nothing uses, have none and stay
+        if state := optimizer.state.get(p):  # weights that never had a gradient have no moments, and stay
             weights[key].requires_grad_()
             moments[key] = state["exp_avg"].clone(), state["exp_avg_sq"].clone(), int(state["step"])
     for _ in range(n):
@@ -238,6 +241,6 @@ def unrolled(
             if gradient is not None:
                 m, v, t = moments[key]
                 m, v, t = beta_m * m + (1 - beta_m) * gradient, beta_v * v + (1 - beta_v) * gradient.square(), t + 1
-                size = (v / (1 - beta_v**t) + group["eps"] ** 2).sqrt()  # ε under the root, which has no slope at 0
+                size = (v / (1 - beta_v**t) + group["eps"] ** 2).sqrt()
                 weights[key], moments[key] = weights[key] - group["lr"] * m / (1 - beta_m**t) / size, (m, v, t)
     return weights

@@ -12,15 +12,15 @@ from gencourse.training.checks import (
     check_choice,
     check_data,
     check_depends_on_weights,
-    check_end,
+    check_finite,
     check_model,
-    check_run,
+    check_resuming,
+    check_stopping,
     checked_batch_size,
     checked_clip,
     checked_decay,
     checked_lr,
     checked_muon,
-    finite,
 )
 from gencourse.training.history import History, Keep
 from gencourse.training.interrupts import Interrupts
@@ -68,15 +68,16 @@ def fit(
         prepare: applied to every batch, with the generator: `binarise` draws new binary pixels each step. It works
             where x lies; what it gives is moved to the device of the model.
         average: decay of an exponential moving average of the weights; if not 0, it is what the model ends with.
-        clip: largest norm of the gradient.
+        clip: largest norm of the gradient; math.inf for none.
         precision: "auto" takes bfloat16 where the processor computes in it natively, else float32; either with
-            channels-last memory, which is faster for convolutions. A run that was begun elsewhere goes on in its own
-            precision, which may be slow here; "float32" has one that was begun with "auto" go on in float32.
+            channels-last memory, which is faster for convolutions. A run that is resumed keeps the precision it
+            began with, even where that is slow; with "float32", one that began with "auto" goes on in float32.
         generator: source of all randomness here, on the device of x; by default a new one with seed 0. What
             `model.loss`, `prepare` or `measure` draw without it comes from torch's global random state, which at every
-            step and measurement starts from a seed made of the run's own and the number of the step. Whatever that
-            state was does not matter, and in the end it is the same again.
-        measure: called with the (averaged) model, at rest (`eval`), every `measure_every` steps and after the last one.
+            step and measurement starts from a seed made of the run's own and the number of the step. What that
+            state was has no influence, and it is given back in the end.
+        measure: called with the (averaged) model, at rest (`eval`), every `measure_every` steps and after the last one;
+            with `measure_every` 0 after the last one alone.
         keep: which of the measured models `model` ends as: the "last" one, or the one that measured "lowest" or
             "highest", the first of equals. The choice needs a measurement of data that are not the test's.
         minutes: stop after so many minutes of this call, as after Ctrl-C. A step or measurement that runs is finished.
@@ -87,9 +88,8 @@ def fit(
 
     Returns:
         the History. Interrupting the kernel (Ctrl-C) ends the loop after the current step and returns it as well; a
-        second Ctrl-C gives up the step or the measurement that is running, to be made again on resuming. Code that
-        comes after goes on, such as a loop with its next training: to end that too, interrupt the next training within
-        ten seconds.
+        second Ctrl-C gives up the step or the measurement that is running, to be made again on resuming. In a loop
+        of trainings the next one then begins; Ctrl-C again, within ten seconds of the first, ends the loop too.
 
     Raises:
         TypeError, ValueError: an argument that makes no sense, or a run to be resumed with other settings.
@@ -117,17 +117,17 @@ def fit(
     measure_every = positive_integer("measure_every", measure_every, least=0)
     lr, average, clip, muon = checked_lr(lr), checked_decay(average), checked_clip(clip), checked_muon(muon)
     check_choice("precision", precision, PRECISIONS)
-    check_run(checkpoint, resume, History)
-    check_end(keep, measure, minutes)
+    check_resuming(checkpoint, resume, History)
+    check_stopping(keep, measure, minutes)
 
     state, device = begun(checkpoint, resume), next(model.parameters()).device
     history = History(precision=resolved_precision(precision, state, device, name))
     settings = dict(steps=steps, batch_size=batch_size, lr=lr, average=average, clip=clip, examples=len(x))
     settings |= dict(precision=history.precision, precision_asked=precision, muon=muon)
-    with Interrupts() as early:  # torch imports much for its first optimiser, and takes seconds for it
+    with Interrupts() as during_setup:  # torch imports much for its first optimiser, and takes seconds for it
         optimizers = optimizers_of(model, lr, muon)
-    own = dict(model.named_parameters())
-    averaged = begin_average(own, average)
+    weights = dict(model.named_parameters())
+    averaged = begin_average(weights, average)
     training = Training(
         model=model,
         optimizers=optimizers,
@@ -143,7 +143,7 @@ def fit(
         checkpoint=checkpoint,
         checkpoint_every=checkpoint_every,
         begun=state,
-        asked=early.asked,
+        asked=during_setup.asked,
     )
     batches = Batches(x, condition, batch_size, prepare, generator, training.seed, device)
 
@@ -153,13 +153,13 @@ def fit(
                 batch, given = batches.draw(step)
                 model.zero_grad(set_to_none=True)
                 loss = in_precision(model.loss, history.precision, device)(batch, *given)
-                value = finite(loss.item(), "loss", step, steps, lr)
+                value = check_finite(loss.item(), "loss", step, steps, lr)
                 check_depends_on_weights(loss)
                 loss.backward()
                 norm = nn.utils.clip_grad_norm_(model.parameters(), clip)
-                finite(norm.item(), "norm of the gradient", step, steps, lr)
+                check_finite(norm.item(), "norm of the gradient", step, steps, lr)
                 training.hold_interrupts()  # the weights move, which is never left half done
                 move_weights(optimizers, schedule(step, steps))
-                update_average(averaged, own, average, step + 1)
+                update_average(averaged, weights, average, step + 1)
                 training.record(loss=value)
     return history

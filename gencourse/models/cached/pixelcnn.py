@@ -24,7 +24,7 @@ def pixelcnn_stepper(model: PixelCNN, n: int, condition: Tensor | None) -> Stepp
     """The stepper of a PixelCNN: (n,) previous pixels -> (n, levels) logits of the next one."""
     check_condition(condition, model.n_classes, n)
     body_stepper = single_stack_stepper if isinstance(model.body, SingleStack) else gated_stacks_stepper
-    step_body = body_stepper(model.body, n, model.event_shape[2], model.first_bias(condition))
+    step_body = body_stepper(model.body, n, model.event_shape[2], model.bias_after_first(condition))
     _, hidden, _, out = model.head
     hidden_weight, hidden_bias = hidden.weight.flatten(1).T, hidden.bias
     out_weight, out_bias = out.weight.flatten(1).T, out.bias
