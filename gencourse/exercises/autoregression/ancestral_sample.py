@@ -250,10 +250,7 @@ exercise = Exercise(
             _shows_something_else_than_0_and_1,
             "A sample holds zeros and ones only.",
         ),
-        Symptom(
-            "the generator is ignored",
-            _shows_the_generator_is_ignored,
-        ),
+        Symptom("the generator is ignored", _shows_the_generator_is_ignored),
         Symptom(
             "the generator is not used up",
             _shows_the_generator_is_not_used_up,

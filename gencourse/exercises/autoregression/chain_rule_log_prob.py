@@ -180,11 +180,7 @@ exercise = Exercise(
         ),
     ),
     symptoms=(
-        Symptom(
-            "the product underflows",
-            _shows_the_product_underflows,
-            errors_too=True,
-        ),
+        Symptom("the product underflows", _shows_the_product_underflows, errors_too=True),
         Symptom(
             "a log-probability above 0",
             lambda results: any(

@@ -172,10 +172,7 @@ exercise = Exercise(
             "truncated instead of rounded",
             lambda results: set(_beside(results).tolist()) == {-1, 0},
         ),
-        Symptom(
-            "rounded up",
-            lambda results: set(_beside(results).tolist()) == {0, 1},
-        ),
+        Symptom("rounded up", lambda results: set(_beside(results).tolist()) == {0, 1}),
         Symptom(
             "not whole numbers",
             lambda results: any(
@@ -185,9 +182,7 @@ exercise = Exercise(
             "The indices are not whole numbers: round to the nearest level.",
         ),
         Symptom(
-            "out of range",
-            _shows_out_of_range,
-            "Some indices lie outside 0 … levels - 1.",
+            "out of range", _shows_out_of_range, "Some indices lie outside 0 … levels - 1."
         ),
         Symptom(
             "the extremes are lost",

@@ -8,12 +8,7 @@ from torch import Tensor
 from gencourse.exercises.gan.shared import Network
 from gencourse.exercises.machine.answers import as_numbers
 from gencourse.exercises.machine.cases import Case, seeded
-from gencourse.exercises.machine.common import (
-    normal,
-    others_right,
-    right_on,
-    usable,
-)
+from gencourse.exercises.machine.common import normal, others_right, right_on, usable
 from gencourse.exercises.machine.exercise import Exercise
 from gencourse.exercises.machine.mistakes import Mistake, Symptom
 

@@ -8,9 +8,7 @@ import torch
 from torch import Tensor
 
 from gencourse.exercises.machine.cases import Case, integer, seeded
-from gencourse.exercises.machine.common import (
-    usable,
-)
+from gencourse.exercises.machine.common import usable
 from gencourse.exercises.machine.exercise import Exercise
 from gencourse.exercises.machine.mistakes import Mistake, Symptom
 
@@ -216,11 +214,7 @@ exercise = Exercise(
         ),
     ),
     symptoms=(
-        Symptom(
-            "0 · log 0",
-            _shows_0_log_0,
-            errors_too=True,
-        ),
+        Symptom("0 · log 0", _shows_0_log_0, errors_too=True),
         Symptom(
             "not 0 where all classes come alike",
             lambda results: any(

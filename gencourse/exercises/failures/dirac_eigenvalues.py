@@ -8,9 +8,7 @@ from torch import Tensor
 
 from gencourse.exercises.machine.answers import Unusable, as_numbers, shape_of
 from gencourse.exercises.machine.cases import Case, integer
-from gencourse.exercises.machine.common import (
-    usable,
-)
+from gencourse.exercises.machine.common import usable
 from gencourse.exercises.machine.exercise import Exercise
 from gencourse.exercises.machine.mistakes import Mistake, Symptom
 

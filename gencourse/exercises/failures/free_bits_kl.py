@@ -231,11 +231,7 @@ exercise = Exercise(
         ),
     ),
     symptoms=(
-        Symptom(
-            "no gradient",
-            gradient_is_cut,
-            errors_too=True,
-        ),
+        Symptom("no gradient", gradient_is_cut, errors_too=True),
         Symptom(
             "idle dimensions learn",
             _shows_idle_dimensions_learn,

@@ -8,11 +8,7 @@ import torch
 from torch import Tensor
 
 from gencourse.exercises.machine.cases import Case
-from gencourse.exercises.machine.common import (
-    normal,
-    right_on,
-    usable,
-)
+from gencourse.exercises.machine.common import normal, right_on, usable
 from gencourse.exercises.machine.exercise import Exercise
 from gencourse.exercises.machine.mistakes import Mistake, Symptom
 

@@ -252,10 +252,7 @@ exercise = Exercise(
             "These are the two parts. Their sum is asked for: a single number.",
         ),
         Mistake(
-            "no gradient",
-            f"return {_BOTH}",
-            f"return ({_BOTH}).detach()",
-            NO_GRADIENT,
+            "no gradient", f"return {_BOTH}", f"return ({_BOTH}).detach()", NO_GRADIENT
         ),
         Mistake(
             "no gradient from the generated ones",
@@ -280,11 +277,7 @@ exercise = Exercise(
             ),
             like_at_moderate_logits,
         ),
-        Symptom(
-            "no gradient",
-            gradient_is_cut,
-            errors_too=True,
-        ),
+        Symptom("no gradient", gradient_is_cut, errors_too=True),
         Symptom(
             "sigmoid, then logarithm",
             lambda results: others_right(results, CERTAIN),

@@ -26,9 +26,7 @@ from gencourse.exercises.gan.shared import (
     turn_cases,
     what_else_changed,
 )
-from gencourse.exercises.machine.common import (
-    others_right,
-)
+from gencourse.exercises.machine.common import others_right
 from gencourse.exercises.machine.exercise import Exercise
 from gencourse.exercises.machine.mistakes import LikeMistakes, Mistake, Symptom
 
@@ -136,10 +134,7 @@ exercise = Exercise(
             MODES,
         ),
         Mistake(
-            "the gradients are not cleared",
-            "    optimizer.zero_grad()\n",
-            "",
-            CLEARED,
+            "the gradients are not cleared", "    optimizer.zero_grad()\n", "", CLEARED
         ),
         Mistake(
             "the gradients are cleared too late",
@@ -320,12 +315,7 @@ exercise = Exercise(
             OVERWRITTEN,
             errors_too=True,
         ),
-        Symptom(
-            "no graph",
-            no_graph_anywhere,
-            NO_GRAPH,
-            errors_too=True,
-        ),
+        Symptom("no graph", no_graph_anywhere, NO_GRAPH, errors_too=True),
         Symptom(
             "the generator moves too",
             lambda results: any(
@@ -339,14 +329,8 @@ exercise = Exercise(
             ),
             NOT_Z,
         ),
-        Symptom(
-            "a player stays frozen",
-            _shows_a_player_stays_frozen,
-        ),
-        Symptom(
-            "`detach` is missing",
-            _shows_detach_is_missing,
-        ),
+        Symptom("a player stays frozen", _shows_a_player_stays_frozen),
+        Symptom("`detach` is missing", _shows_detach_is_missing),
         Symptom(
             "the generator's gradients are wiped",
             _shows_the_generator_s_gradients_are_wiped,

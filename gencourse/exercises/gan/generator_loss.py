@@ -189,10 +189,7 @@ exercise = Exercise(
             "of D = sigmoid(logit).",
         ),
         Mistake(
-            "halved",
-            _OWN,
-            f"{_OWN} / 2",
-            "Half of what is due: -log D has no ½ before it.",
+            "halved", _OWN, f"{_OWN} / 2", "Half of what is due: -log D has no ½ before it."
         ),
         Mistake(
             "bits instead of nats",
@@ -200,12 +197,7 @@ exercise = Exercise(
             f"{_OWN} / math.log(2)",
             "These are bits: divided by ln 2, or made with log2. Nats are asked for.",
         ),
-        Mistake(
-            "no gradient",
-            f"return {_OWN}",
-            f"return {_OWN}.detach()",
-            NO_GRADIENT,
-        ),
+        Mistake("no gradient", f"return {_OWN}", f"return {_OWN}.detach()", NO_GRADIENT),
     ),
     symptoms=(
         LikeMistakes(
@@ -219,11 +211,7 @@ exercise = Exercise(
             ),
             like_at_moderate_logits,
         ),
-        Symptom(
-            "no gradient",
-            gradient_is_cut,
-            errors_too=True,
-        ),
+        Symptom("no gradient", gradient_is_cut, errors_too=True),
         Symptom(
             "sigmoid, then logarithm",
             lambda results: others_right(results, CERTAIN),

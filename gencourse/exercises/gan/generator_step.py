@@ -26,9 +26,7 @@ from gencourse.exercises.gan.shared import (
     turn_cases,
     what_else_changed,
 )
-from gencourse.exercises.machine.common import (
-    others_right,
-)
+from gencourse.exercises.machine.common import others_right
 from gencourse.exercises.machine.exercise import Exercise
 from gencourse.exercises.machine.mistakes import LikeMistakes, Mistake, Symptom
 
@@ -125,10 +123,7 @@ exercise = Exercise(
             "Its negative is the loss.",
         ),
         Mistake(
-            "the gradients are not cleared",
-            "    optimizer.zero_grad()\n",
-            "",
-            CLEARED,
+            "the gradients are not cleared", "    optimizer.zero_grad()\n", "", CLEARED
         ),
         Mistake(
             "the gradients are cleared too late",
@@ -226,12 +221,7 @@ exercise = Exercise(
             OVERWRITTEN,
             errors_too=True,
         ),
-        Symptom(
-            "no graph",
-            no_graph_anywhere,
-            NO_GRAPH,
-            errors_too=True,
-        ),
+        Symptom("no graph", no_graph_anywhere, NO_GRAPH, errors_too=True),
         Symptom(
             "the discriminator moves too",
             lambda results: any(
@@ -245,10 +235,7 @@ exercise = Exercise(
             ),
             NOT_Z,
         ),
-        Symptom(
-            "a player stays frozen",
-            _shows_a_player_stays_frozen,
-        ),
+        Symptom("a player stays frozen", _shows_a_player_stays_frozen),
         Symptom(
             "sigmoid, then logarithm",
             lambda results: others_right(results, CERTAIN),

@@ -431,10 +431,7 @@ exercise = Exercise(
             lambda results: gradient_is_cut(results, by=penalty_gradient),
             errors_too=True,
         ),
-        Symptom(
-            "the generator is ignored",
-            _shows_the_generator_is_ignored,
-        ),
+        Symptom("the generator is ignored", _shows_the_generator_is_ignored),
         Symptom(
             "the generator is not used up",
             _shows_the_generator_is_not_used_up,
@@ -442,22 +439,10 @@ exercise = Exercise(
             "generator is as fresh after a call as before: draw from the generator "
             "itself, neither from a copy nor from one that is seeded anew.",
         ),
-        Symptom(
-            "one weight for each pixel",
-            _shows_one_weight_for_each_pixel,
-        ),
-        Symptom(
-            "the slope at the real ones",
-            _shows_the_slope_at_the_real_ones,
-        ),
-        Symptom(
-            "the slope at the fake ones",
-            _shows_the_slope_at_the_fake_ones,
-        ),
-        Symptom(
-            "one weight for the whole batch",
-            _shows_one_weight_for_the_whole_batch,
-        ),
+        Symptom("one weight for each pixel", _shows_one_weight_for_each_pixel),
+        Symptom("the slope at the real ones", _shows_the_slope_at_the_real_ones),
+        Symptom("the slope at the fake ones", _shows_the_slope_at_the_fake_ones),
+        Symptom("one weight for the whole batch", _shows_one_weight_for_the_whole_batch),
         Symptom(
             "not between real and fake",
             _shows_not_between_real_and_fake,

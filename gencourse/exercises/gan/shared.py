@@ -9,10 +9,7 @@ from torch import Tensor
 
 from gencourse.exercises.machine.answers import Unusable, as_numbers
 from gencourse.exercises.machine.cases import Case
-from gencourse.exercises.machine.common import (
-    gradients,
-    normal,
-)
+from gencourse.exercises.machine.common import gradients, normal
 
 
 def single_number(value) -> Tensor:

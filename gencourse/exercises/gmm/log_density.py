@@ -452,11 +452,7 @@ exercise = Exercise(
         ),
     ),
     symptoms=(
-        Symptom(
-            "the densities underflow",
-            _shows_the_densities_underflow,
-            errors_too=True,
-        ),
+        Symptom("the densities underflow", _shows_the_densities_underflow, errors_too=True),
         Symptom(
             "a floor under the density",
             _shows_a_floor_under_the_density,

@@ -246,9 +246,7 @@ exercise = Exercise(
             "logarithms?",
         ),
         Symptom(
-            "the exponentials underflow",
-            _shows_the_exponentials_underflow,
-            errors_too=True,
+            "the exponentials underflow", _shows_the_exponentials_underflow, errors_too=True
         ),
         Symptom(
             "far points are given away by default",
@@ -258,10 +256,7 @@ exercise = Exercise(
             "answer: far away too one component is likelier than another. Take the row's "
             "largest value away before the exponential.",
         ),
-        Symptom(
-            "normalised over the points",
-            _shows_normalised_over_the_points,
-        ),
+        Symptom("normalised over the points", _shows_normalised_over_the_points),
         Symptom(
             "the rows do not sum to 1",
             lambda results: any(

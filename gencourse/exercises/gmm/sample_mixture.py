@@ -408,14 +408,8 @@ exercise = Exercise(
             "the noise is drawn without the generator",
             _shows_the_noise_is_drawn_without_the_generator,
         ),
-        Symptom(
-            "one component for all points",
-            _shows_one_component_for_all_points,
-        ),
-        Symptom(
-            "one noise for all points",
-            _shows_one_noise_for_all_points,
-        ),
+        Symptom("one component for all points", _shows_one_component_for_all_points),
+        Symptom("one noise for all points", _shows_one_noise_for_all_points),
         Symptom(
             "the generator is not used up",
             _shows_the_generator_is_not_used_up,
@@ -423,10 +417,7 @@ exercise = Exercise(
             "fresh after a call as before it: draw from the generator itself, neither "
             "from a copy nor from one seeded anew.",
         ),
-        Symptom(
-            "the points are sorted",
-            _shows_the_points_are_sorted,
-        ),
+        Symptom("the points are sorted", _shows_the_points_are_sorted),
         Symptom(
             "the weights are not heeded",
             _shows_the_weights_are_not_heeded,
@@ -465,10 +456,7 @@ exercise = Exercise(
             "The components come as they should, but the points do not lie around "
             "`means[component]`: which mean is taken, and is anything else done to it?",
         ),
-        Symptom(
-            "one noise for all features",
-            _shows_one_noise_for_all_features,
-        ),
+        Symptom("one noise for all features", _shows_one_noise_for_all_features),
         Symptom(
             "wrong spread",
             _shows_wrong_spread,

@@ -334,18 +334,9 @@ exercise = Exercise(
         ),
     ),
     symptoms=(
-        Symptom(
-            "their numbers",
-            _shows_their_numbers,
-        ),
-        Symptom(
-            "in the order of the cost",
-            lambda results: _in_the_order_of(results, 0),
-        ),
-        Symptom(
-            "in the order of the loss",
-            lambda results: _in_the_order_of(results, 1),
-        ),
+        Symptom("their numbers", _shows_their_numbers),
+        Symptom("in the order of the cost", lambda results: _in_the_order_of(results, 0)),
+        Symptom("in the order of the loss", lambda results: _in_the_order_of(results, 1)),
         Symptom(
             "something else than yes and no",
             lambda results: any(

@@ -3,6 +3,4 @@
 from gencourse.exercises.start.coin_log_likelihood import exercise as coin_log_likelihood
 
 # in the order of the notebook
-__all__ = [
-    "coin_log_likelihood",
-]
+__all__ = ["coin_log_likelihood"]

@@ -116,10 +116,6 @@ exercise = Exercise(
         ),
     ),
     symptoms=(
-        Symptom(
-            "the product underflows",
-            _shows_the_product_underflows,
-            errors_too=True,
-        ),
+        Symptom("the product underflows", _shows_the_product_underflows, errors_too=True),
     ),
 )

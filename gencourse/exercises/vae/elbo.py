@@ -362,11 +362,7 @@ exercise = Exercise(
             "`softplus` or `binary_cross_entropy_with_logits`.",
             errors_too=True,
         ),
-        Symptom(
-            "the product underflows",
-            _shows_the_product_underflows,
-            errors_too=True,
-        ),
+        Symptom("the product underflows", _shows_the_product_underflows, errors_too=True),
         Symptom(
             "the extremes are cut off",
             lambda results: all(r.right for r in results if not _certain(r)),
@@ -379,11 +375,7 @@ exercise = Exercise(
             "of them.",
             errors_too=True,
         ),
-        Symptom(
-            "no gradient",
-            gradient_is_cut,
-            errors_too=True,
-        ),
+        Symptom("no gradient", gradient_is_cut, errors_too=True),
         Symptom(
             "the gradients are wrong",
             lambda results: all(r.right for r in results if not is_slope(r)),

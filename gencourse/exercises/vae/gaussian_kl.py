@@ -230,11 +230,7 @@ exercise = Exercise(
         ),
     ),
     symptoms=(
-        Symptom(
-            "no gradient",
-            gradient_is_cut,
-            errors_too=True,
-        ),
+        Symptom("no gradient", gradient_is_cut, errors_too=True),
         Symptom(
             "not 0 at N(0, I)",
             lambda results: any(

@@ -6,10 +6,7 @@ import torch
 from torch import Tensor
 
 from gencourse.exercises.machine.cases import Case
-from gencourse.exercises.machine.common import (
-    normal,
-    usable,
-)
+from gencourse.exercises.machine.common import normal, usable
 from gencourse.exercises.machine.exercise import Exercise
 from gencourse.exercises.machine.mistakes import Mistake, Symptom
 

@@ -7,11 +7,7 @@ from torch import Tensor
 
 from gencourse.exercises.machine.answers import Unusable, as_numbers
 from gencourse.exercises.machine.cases import Case
-from gencourse.exercises.machine.common import (
-    answer_to,
-    gradients,
-    normal,
-)
+from gencourse.exercises.machine.common import answer_to, gradients, normal
 from gencourse.exercises.machine.exercise import Exercise
 from gencourse.exercises.machine.mistakes import Mistake, Symptom
 
@@ -450,10 +446,7 @@ exercise = Exercise(
         ),
     ),
     symptoms=(
-        Symptom(
-            "the generator is ignored",
-            _shows_the_generator_is_ignored,
-        ),
+        Symptom("the generator is ignored", _shows_the_generator_is_ignored),
         Symptom(
             "the generator is not used up",
             _shows_the_generator_is_not_used_up,
@@ -461,22 +454,10 @@ exercise = Exercise(
             "fresh after a call as before: draw from the generator itself, neither from "
             "a copy nor from one that is seeded anew.",
         ),
-        Symptom(
-            "the mean is overwritten",
-            _shows_the_mean_is_overwritten,
-        ),
-        Symptom(
-            "a single number as noise",
-            _shows_a_single_number_as_noise,
-        ),
-        Symptom(
-            "one noise for the whole batch",
-            _shows_one_noise_for_the_whole_batch,
-        ),
-        Symptom(
-            "one noise for all dimensions",
-            _shows_one_noise_for_all_dimensions,
-        ),
+        Symptom("the mean is overwritten", _shows_the_mean_is_overwritten),
+        Symptom("a single number as noise", _shows_a_single_number_as_noise),
+        Symptom("one noise for the whole batch", _shows_one_noise_for_the_whole_batch),
+        Symptom("one noise for all dimensions", _shows_one_noise_for_all_dimensions),
         Symptom(
             "noise shared along an axis",
             _shows_noise_shared_along_an_axis,
@@ -521,19 +502,9 @@ exercise = Exercise(
             "Taken together the draws are right, but not every single entry is drawn "
             "from N(0, 1), given mean 0 and log-variance 0: is one of them left out?",
         ),
-        Symptom(
-            "no gradient",
-            _shows_no_gradient,
-            errors_too=True,
-        ),
-        Symptom(
-            "no gradient reaches log_var",
-            _shows_no_gradient_reaches_log_var,
-        ),
-        Symptom(
-            "no gradient reaches the mean",
-            _shows_no_gradient_reaches_the_mean,
-        ),
+        Symptom("no gradient", _shows_no_gradient, errors_too=True),
+        Symptom("no gradient reaches log_var", _shows_no_gradient_reaches_log_var),
+        Symptom("no gradient reaches the mean", _shows_no_gradient_reaches_the_mean),
         Symptom(
             "the gradients are wrong",
             lambda results: any(
