@@ -350,16 +350,21 @@ def contents(notebooks, modules):
     )
 
 
+MACHINE = ("cases", "exercise", "mistakes")  # what whoever writes an exercise uses
+
+
 def api_pages():
     """{name: text}: a page for each public module, and one that lists them."""
     pages = {}
     for path in sorted((ROOT / "gencourse").rglob("*.py")):
         parts = path.relative_to(ROOT).with_suffix("").parts
+        parts = parts[:-1] if parts[-1] == "__init__" else parts
         tree = ast.parse(path.read_text(encoding="utf-8"))
-        lists_exercises = parts[1] == "exercises" and parts[-1] != "core"  # these have a page of their own
-        if any(part.startswith("_") for part in parts) or lists_exercises or not _public(tree):
-            continue
         module = ".".join(parts)
+        # the exercises have a page of their own
+        shown = parts[1:2] != ("exercises",) or module in [f"gencourse.exercises.machine.{name}" for name in MACHINE]
+        if parts[-1].startswith("_") or not shown or not _public(tree):
+            continue
         name = module.removeprefix("gencourse.")
         text = f"# {name}\n\n```{{eval-rst}}\n.. automodule:: {module}\n   :members:\n   :show-inheritance:\n```\n"
         pages[name] = (text, ast.get_docstring(tree).split("\n\n")[0])

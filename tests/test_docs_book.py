@@ -330,7 +330,7 @@ def test_pages_are_accessible(book, browser, notebooks, light):
     tab, _ = watched(browser, color_scheme=light)
     names = [notebook.name for notebook in notebooks]
     others = ["index", "claims", "exercises", "glossary", "references", "lecture", "instructors", "contributing"]
-    others += ["search", "api/plots"]
+    others += ["search", "api/plots.curves", "api/study"]
     for name in [*names, *others] if light == "light" else [*names[:2], "claims"]:
         tab.goto((book / f"{name}.html").as_uri())
         typeset(tab)
