@@ -11,15 +11,9 @@ from collections.abc import Iterable, Sequence
 import torch
 from torch import Tensor, nn
 
-from gencourse.support.checks import INTEGERS, article, number, positive_integer
+from gencourse.support.checks import INTEGERS, article, check_choice, number, positive_integer
 
 # -- arguments of constructors -----------------------------------------------------------------------------------
-
-
-def check_choice(name: str, value: object, choices: Sequence[str]) -> None:
-    """Raise a ValueError unless value is one of the choices."""
-    if value not in tuple(choices):
-        raise ValueError(f"{name} is {value!r}; expected one of {tuple(choices)}")
 
 
 def check_event_shape(event_shape: Sequence[int]) -> tuple[int, ...]:

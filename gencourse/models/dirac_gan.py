@@ -9,10 +9,9 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from gencourse.models.checks import check_choice
 from gencourse.models.gan import LOSSES, Loss
 from gencourse.models.settings import draw_noise
-from gencourse.support.checks import number, positive_integer
+from gencourse.support.checks import check_choice, number, positive_integer
 
 
 class DiracGAN:

@@ -21,7 +21,6 @@ from torch import Tensor, nn
 
 from gencourse.models.checks import (
     check_body,
-    check_choice,
     check_class_indices,
     check_condition,
     check_equal_numbers,
@@ -36,7 +35,7 @@ from gencourse.models.checks import (
     check_widths,
 )
 from gencourse.models.settings import draw_noise, first_weight, weights_of, with_gradients
-from gencourse.support.checks import number, positive_integer, shape_of_events
+from gencourse.support.checks import check_choice, number, positive_integer, shape_of_events
 
 Loss = Literal["original", "non-saturating", "wasserstein", "hinge"]
 LOSSES = get_args(Loss)

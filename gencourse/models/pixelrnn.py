@@ -27,13 +27,12 @@ from torch import Tensor, nn
 from gencourse.models.base import Autoregressive, fourier_features, new_class_bias
 from gencourse.models.causal import MaskedConv2d
 from gencourse.models.checks import (
-    check_choice,
     check_condition,
     check_first_kernel,
     check_image_shape,
     check_kernel_size,
 )
-from gencourse.support.checks import positive_integer
+from gencourse.support.checks import check_choice, positive_integer
 
 Kind = Literal["row", "diagonal"]
 KINDS = get_args(Kind)

@@ -22,7 +22,6 @@ from torch.distributions import Bernoulli, Distribution, Normal, kl_divergence
 
 from gencourse.models.checks import (
     check_body,
-    check_choice,
     check_codes,
     check_decodable,
     check_mixture_weights,
@@ -30,7 +29,7 @@ from gencourse.models.checks import (
     check_widths,
 )
 from gencourse.models.settings import at_least_float32, draw_noise, first_weight
-from gencourse.support.checks import number, positive_integer, shape_of_events
+from gencourse.support.checks import check_choice, number, positive_integer, shape_of_events
 
 Likelihood = Literal["bernoulli", "gaussian"]
 LIKELIHOODS = get_args(Likelihood)

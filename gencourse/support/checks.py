@@ -49,6 +49,12 @@ def number(
     return real
 
 
+def check_choice(name: str, value: object, choices: Sequence[str]) -> None:
+    """Raise a ValueError unless value is one of the choices."""
+    if value not in tuple(choices):
+        raise ValueError(f"{name} is {value!r}; expected one of {tuple(choices)}")
+
+
 def generator_or_new(generator: torch.Generator | None, device: torch.device | str = "cpu") -> torch.Generator:
     """The generator that was given, or a new one on that device with seed 0; or a TypeError if it is none."""
     if generator is None:

@@ -9,7 +9,7 @@ from typing import Any, Literal, get_args
 import torch
 from torch import Tensor, nn
 
-from gencourse.support.checks import positive_integer
+from gencourse.support.checks import check_choice, positive_integer
 from gencourse.support.errors import WrongValue
 from gencourse.support.files import writable
 from gencourse.training.history import Keep
@@ -102,12 +102,6 @@ def checked_betas(betas: Any) -> tuple[float, float]:
     if not all(isinstance(b, numbers.Real) and 0 <= b < 1 for b in betas):
         raise ValueError(f"betas is {betas!r}; expected two numbers in [0, 1), such as (0.0, 0.99)")
     return float(betas[0]), float(betas[1])
-
-
-def check_choice(name: str, value: Any, choices: tuple[str, ...]) -> None:
-    """One of the choices, or a ValueError that lists them."""
-    if value not in choices:
-        raise ValueError(f"{name} is {value!r}; expected one of {choices}")
 
 
 def _number(name: str, value: Any, expected: str, accepted: Callable[[float], bool]) -> float:

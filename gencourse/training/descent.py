@@ -5,11 +5,10 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
-from gencourse.support.checks import generator_or_new, positive_integer
+from gencourse.support.checks import check_choice, generator_or_new, positive_integer
 from gencourse.training.average import begin_average, update_average
 from gencourse.training.batches import Batches, Prepare
 from gencourse.training.checks import (
-    check_choice,
     check_data,
     check_depends_on_weights,
     check_finite,

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from gencourse.exercises.gan.shared import (
+    BY_SIGMOID,
     CERTAIN,
     LOST,
     NO_GRADIENT,
@@ -18,7 +19,6 @@ from gencourse.exercises.machine.common import (
     gradient_is_cut,
     is_slope,
     normal,
-    others_right,
     slopes,
     usable,
 )
@@ -278,11 +278,7 @@ exercise = Exercise(
             like_at_moderate_logits,
         ),
         Symptom("no gradient", gradient_is_cut, errors_too=True),
-        Symptom(
-            "sigmoid, then logarithm",
-            lambda results: others_right(results, CERTAIN),
-            errors_too=True,
-        ),
+        BY_SIGMOID,
         Symptom(
             "a loss below 0",
             lambda results: any((r.value < -1e-6).any() for r in usable(results)),

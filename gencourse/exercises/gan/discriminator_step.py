@@ -7,23 +7,19 @@ from torch import Tensor
 
 from gencourse.exercises.gan.shared import (
     AFTER,
-    CERTAIN,
-    CLEARED,
+    BY_SIGMOID,
+    CLEARED_TOO_LATE,
     LOST,
     MODES,
-    NO_GRAPH,
-    NOT_Z,
-    OVERWRITTEN,
-    TOO_LATE,
-    TWICE,
+    NOT_CLEARED,
+    TWO_STEPS,
     answers_seen_by,
     like_at_moderate_logits,
-    losses_and_moves,
     losses_are_right,
-    movement,
-    no_graph_anywhere,
     nobody_moved,
+    right_step_wrong_loss,
     turn_cases,
+    turn_symptoms,
     what_else_changed,
 )
 from gencourse.exercises.machine.common import others_right
@@ -60,15 +56,6 @@ def discriminator_step(
 _CODES = "fake = generator(z).detach()"
 
 
-def _shows_a_player_stays_frozen(results):
-    seen = answers_seen_by(results, what_else_changed)
-    return (
-        bool(seen)
-        and all(r.right for r in results if r not in seen)
-        and not seen[0].value[2]
-    )
-
-
 def _shows_detach_is_missing(results):
     seen = answers_seen_by(results, what_else_changed)
     return (
@@ -78,20 +65,12 @@ def _shows_detach_is_missing(results):
     )
 
 
-def _shows_the_generator_s_gradients_are_wiped(results):
+def _shows_the_gradients_are_wiped(results):
     seen = answers_seen_by(results, what_else_changed)
     return (
         bool(seen)
         and all(r.right for r in results if r not in seen)
         and seen[0].value[1] == -1
-    )
-
-
-def _shows_right_step_wrong_loss(results):
-    seen = answers_seen_by(results, losses_and_moves)
-    return len(seen) == 4 and all(
-        torch.allclose(movement(r), r.expected[-len(movement(r)) :], rtol=1e-4, atol=1e-4)
-        for r in seen
     )
 
 
@@ -133,15 +112,8 @@ exercise = Exercise(
             "fake = generator.requires_grad_(False)(z)",
             MODES,
         ),
-        Mistake(
-            "the gradients are not cleared", "    optimizer.zero_grad()\n", "", CLEARED
-        ),
-        Mistake(
-            "the gradients are cleared too late",
-            "    optimizer.zero_grad()\n    loss.backward()\n    optimizer.step()",
-            "    loss.backward()\n    optimizer.step()\n    optimizer.zero_grad()",
-            TOO_LATE,
-        ),
+        NOT_CLEARED,
+        CLEARED_TOO_LATE,
         Mistake(
             "the discriminator does not move",
             "    loss.backward()\n",
@@ -261,12 +233,7 @@ exercise = Exercise(
             "This is the Wasserstein critic's step. The one asked for has logarithms of "
             "D = sigmoid(logit).",
         ),
-        Mistake(
-            "two steps",
-            "    optimizer.step()\n",
-            "    optimizer.step()\n    optimizer.step()\n",
-            TWICE,
-        ),
+        TWO_STEPS,
         Mistake(
             "the loss after the step",
             "return loss.detach()",
@@ -306,40 +273,10 @@ exercise = Exercise(
             ),
             like_at_moderate_logits,
         ),
-        Symptom(
-            "overwritten before it is needed",
-            lambda results: any(
-                r.problem and "modified by an inplace operation" in r.problem.message
-                for r in results
-            ),
-            OVERWRITTEN,
-            errors_too=True,
-        ),
-        Symptom("no graph", no_graph_anywhere, NO_GRAPH, errors_too=True),
-        Symptom(
-            "the generator moves too",
-            lambda results: any(
-                not r.value[0] for r in answers_seen_by(results, what_else_changed)
-            ),
-        ),
-        Symptom(
-            "the noise is not z",
-            lambda results: any(
-                not r.value[3] for r in answers_seen_by(results, what_else_changed)
-            ),
-            NOT_Z,
-        ),
-        Symptom("a player stays frozen", _shows_a_player_stays_frozen),
+        *turn_symptoms("the generator moves too"),
         Symptom("`detach` is missing", _shows_detach_is_missing),
-        Symptom(
-            "the generator's gradients are wiped",
-            _shows_the_generator_s_gradients_are_wiped,
-        ),
-        Symptom(
-            "sigmoid, then logarithm",
-            lambda results: others_right(results, CERTAIN),
-            errors_too=True,
-        ),
+        Symptom("the generator's gradients are wiped", _shows_the_gradients_are_wiped),
+        BY_SIGMOID,
         Symptom(
             "the discriminator does not move",
             lambda results: nobody_moved(results) and losses_are_right(results),
@@ -362,7 +299,7 @@ exercise = Exercise(
         ),
         Symptom(
             "right step, wrong loss",
-            _shows_right_step_wrong_loss,
+            right_step_wrong_loss,
             "The discriminator moves as it should, but the number that is returned is "
             "another than the loss it went down.",
         ),

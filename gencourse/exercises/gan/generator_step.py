@@ -7,24 +7,18 @@ from torch import Tensor
 
 from gencourse.exercises.gan.shared import (
     AFTER,
-    CERTAIN,
-    CLEARED,
+    BY_SIGMOID,
+    CLEARED_TOO_LATE,
     LOST,
     MODES,
-    NO_GRAPH,
-    NOT_Z,
-    OVERWRITTEN,
-    TOO_LATE,
-    TWICE,
-    answers_seen_by,
+    NOT_CLEARED,
+    TWO_STEPS,
     like_at_moderate_logits,
-    losses_and_moves,
     losses_are_right,
-    movement,
-    no_graph_anywhere,
     nobody_moved,
+    right_step_wrong_loss,
     turn_cases,
-    what_else_changed,
+    turn_symptoms,
 )
 from gencourse.exercises.machine.common import others_right
 from gencourse.exercises.machine.exercise import Exercise
@@ -52,23 +46,6 @@ def generator_step(
     loss.backward()
     optimizer.step()
     return loss.detach()
-
-
-def _shows_a_player_stays_frozen(results):
-    seen = answers_seen_by(results, what_else_changed)
-    return (
-        bool(seen)
-        and all(r.right for r in results if r not in seen)
-        and not seen[0].value[2]
-    )
-
-
-def _shows_right_step_wrong_loss(results):
-    seen = answers_seen_by(results, losses_and_moves)
-    return len(seen) == 4 and all(
-        torch.allclose(movement(r), r.expected[-len(movement(r)) :], rtol=1e-4, atol=1e-4)
-        for r in seen
-    )
 
 
 exercise = Exercise(
@@ -122,15 +99,8 @@ exercise = Exercise(
             "This is E log D(G(z)), and the optimizer goes down it: away from deceiving. "
             "Its negative is the loss.",
         ),
-        Mistake(
-            "the gradients are not cleared", "    optimizer.zero_grad()\n", "", CLEARED
-        ),
-        Mistake(
-            "the gradients are cleared too late",
-            "    optimizer.zero_grad()\n    loss.backward()\n    optimizer.step()",
-            "    loss.backward()\n    optimizer.step()\n    optimizer.zero_grad()",
-            TOO_LATE,
-        ),
+        NOT_CLEARED,
+        CLEARED_TOO_LATE,
         Mistake(
             "a player stays frozen",
             "    fake_logits =",
@@ -170,12 +140,7 @@ exercise = Exercise(
             "This is the generator's step against a Wasserstein critic (and against a "
             "hinge). The one asked for has the logarithm of D = sigmoid(logit).",
         ),
-        Mistake(
-            "two steps",
-            "    optimizer.step()\n",
-            "    optimizer.step()\n    optimizer.step()\n",
-            TWICE,
-        ),
+        TWO_STEPS,
         Mistake(
             "the loss after the step",
             "return loss.detach()",
@@ -212,35 +177,8 @@ exercise = Exercise(
             ),
             like_at_moderate_logits,
         ),
-        Symptom(
-            "overwritten before it is needed",
-            lambda results: any(
-                r.problem and "modified by an inplace operation" in r.problem.message
-                for r in results
-            ),
-            OVERWRITTEN,
-            errors_too=True,
-        ),
-        Symptom("no graph", no_graph_anywhere, NO_GRAPH, errors_too=True),
-        Symptom(
-            "the discriminator moves too",
-            lambda results: any(
-                not r.value[0] for r in answers_seen_by(results, what_else_changed)
-            ),
-        ),
-        Symptom(
-            "the noise is not z",
-            lambda results: any(
-                not r.value[3] for r in answers_seen_by(results, what_else_changed)
-            ),
-            NOT_Z,
-        ),
-        Symptom("a player stays frozen", _shows_a_player_stays_frozen),
-        Symptom(
-            "sigmoid, then logarithm",
-            lambda results: others_right(results, CERTAIN),
-            errors_too=True,
-        ),
+        *turn_symptoms("the discriminator moves too"),
+        BY_SIGMOID,
         Symptom(
             "the generator does not move",
             lambda results: nobody_moved(results) and losses_are_right(results),
@@ -263,7 +201,7 @@ exercise = Exercise(
         ),
         Symptom(
             "right step, wrong loss",
-            _shows_right_step_wrong_loss,
+            right_step_wrong_loss,
             "The generator moves as it should, but the number that is returned is "
             "another than the loss it went down.",
         ),

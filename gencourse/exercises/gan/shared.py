@@ -9,7 +9,8 @@ from torch import Tensor
 
 from gencourse.exercises.machine.answers import Unusable, as_numbers
 from gencourse.exercises.machine.cases import Case
-from gencourse.exercises.machine.common import gradients, normal
+from gencourse.exercises.machine.common import gradients, normal, others_right
+from gencourse.exercises.machine.mistakes import Mistake, Symptom
 
 
 def single_number(value) -> Tensor:
@@ -328,3 +329,69 @@ STEEP = {
 }
 
 GENTLE = (normal(3, 5, seed=86, scale=0.4), normal(5, 1, seed=87, scale=0.4))
+
+
+def _stays_frozen(results) -> bool:
+    seen = answers_seen_by(results, what_else_changed)
+    return (
+        bool(seen)
+        and all(r.right for r in results if r not in seen)
+        and not seen[0].value[2]
+    )
+
+
+def right_step_wrong_loss(results) -> bool:
+    """Do the parameters move as they should, whatever the losses are that are returned?"""
+    seen = answers_seen_by(results, losses_and_moves)
+    return len(seen) == 4 and all(
+        torch.allclose(movement(r), r.expected[-len(movement(r)) :], rtol=1e-4, atol=1e-4)
+        for r in seen
+    )
+
+
+def changed(place: int):
+    """Shows whether what stands at this place of `what_else_changed` is not as it was before."""
+    return lambda results: any(
+        not r.value[place] for r in answers_seen_by(results, what_else_changed)
+    )
+
+
+def turn_symptoms(other_moves: str) -> tuple[Symptom, ...]:
+    """What is wrong with a turn apart from its loss; `other_moves` is the mistake that the other player moves."""
+    in_place = "modified by an inplace operation"
+    return (
+        Symptom(
+            "overwritten before it is needed",
+            lambda results: any(
+                r.problem and in_place in r.problem.message for r in results
+            ),
+            OVERWRITTEN,
+            errors_too=True,
+        ),
+        Symptom("no graph", no_graph_anywhere, NO_GRAPH, errors_too=True),
+        Symptom(other_moves, changed(0)),
+        Symptom("the noise is not z", changed(3), NOT_Z),
+        Symptom("a player stays frozen", _stays_frozen),
+    )
+
+
+BY_SIGMOID = Symptom(
+    "sigmoid, then logarithm",
+    lambda results: others_right(results, CERTAIN),
+    errors_too=True,
+)
+NOT_CLEARED = Mistake(
+    "the gradients are not cleared", "    optimizer.zero_grad()\n", "", CLEARED
+)
+CLEARED_TOO_LATE = Mistake(
+    "the gradients are cleared too late",
+    "    optimizer.zero_grad()\n    loss.backward()\n    optimizer.step()",
+    "    loss.backward()\n    optimizer.step()\n    optimizer.zero_grad()",
+    TOO_LATE,
+)
+TWO_STEPS = Mistake(
+    "two steps",
+    "    optimizer.step()\n",
+    "    optimizer.step()\n    optimizer.step()\n",
+    TWICE,
+)

@@ -104,13 +104,8 @@ class Exercise:
         symptoms: Sequence[Symptom | LikeMistakes] = (),
     ) -> None:
         self.reference, self.name = reference, reference.__name__
-        self.minutes, self.difficulty, self.hints, self.cases = (
-            minutes,
-            difficulty,
-            tuple(hints),
-            tuple(cases),
-        )
-        self.mistakes = tuple(mistakes)
+        self.minutes, self.difficulty = minutes, difficulty
+        self.hints, self.cases, self.mistakes = tuple(hints), tuple(cases), tuple(mistakes)
         source = plain(self.solution_source) if mistakes else ""
         self._wrong = {
             each.name: each.function(self.name, source) for each in self.mistakes
@@ -118,9 +113,8 @@ class Exercise:
         self.symptoms = tuple(
             symptom for each in symptoms for symptom in self._completed(each)
         )
-        self._of_mistakes: dict[
-            tuple[str, int], Tensor | Problem
-        ] = {}  # filled as they are needed
+        # what mistakes make of the cases, filled as it is needed
+        self._of_mistakes: dict[tuple[str, int], Tensor | Problem] = {}
         self._hints_given = 0
 
     def function_of(self, mistake: Mistake) -> Callable:
