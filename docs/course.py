@@ -10,6 +10,7 @@ from pathlib import Path
 
 import nbformat
 
+from gencourse.claims import MIME, Outcome, Part
 from gencourse.course.notebook import exercises, read
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -23,6 +24,32 @@ class Exercise:
     cell: str
     title: str
     exercise: object
+
+
+@dataclass(frozen=True)
+class Measured:
+    """What a cell decided about a claim: the outcome's sign and words, and each measurement in words."""
+
+    claim: str
+    cell: str
+    mark: str
+    outcome: str
+    lines: tuple[str, ...]
+
+
+def decision(output, cell=""):
+    """The decision that a stored output shows, or None."""
+    stored = output.get("data", {}).get(MIME)
+    if stored and stored["outcome"] in list(Outcome):
+        outcome = Outcome(stored["outcome"])
+        lines = tuple(str(Part(**{**part, "outcome": Outcome(part["outcome"])})) for part in stored["parts"])
+        return Measured(stored["claim"], cell, outcome.mark, str(outcome), lines)
+    text = "".join(output.get("data", {}).get("text/plain", ""))
+    shown = re.match(r"([✓✗])\D*? ([A-Z]{2}\d+)  .*?^  Measured: (.+)", text, re.MULTILINE | re.DOTALL)
+    if not shown:
+        return None
+    outcome = Outcome.HOLDS if shown[1] == "✓" else Outcome.FAILS
+    return Measured(shown[2], cell, outcome.mark, str(outcome), (shown[3].strip(),))
 
 
 @dataclass(frozen=True)
@@ -99,14 +126,12 @@ class Notebook:
 
     @cached_property
     def measured(self):
-        """{claim id: (cell id, whether it held, what was measured)}, from the stored outputs."""
+        """{claim id: `Measured`}, from the stored outputs; claims that were not decided are left out."""
         found = {}
         for cell in self.node.cells:
             for output in cell.get("outputs", []):
-                text = "".join(output.get("data", {}).get("text/plain", ""))
-                shown = re.match(r"([✓✗])\D*? ([A-Z]{2}\d+)  .*?^  Measured: (.+)", text, re.MULTILINE | re.DOTALL)
-                if shown:
-                    found[shown[2]] = (cell.id, shown[1] == "✓", shown[3].strip())
+                if it := decision(output, cell.id):
+                    found[it.claim] = it
         return found
 
     @cached_property

@@ -235,16 +235,15 @@ class Deck:
                 self._claim(output)
 
     def _claim(self, output):
-        text = output.data["text/plain"]
-        mark, id = re.match(r"([✓✗])\D*? ([A-Z]{2}\d+) ", text).groups()
-        claim, measured = CLAIMS[id], self.notebook.measured[id][2]
+        it = course.decision(output)
+        claim = CLAIMS[it.claim]
         ask = f"**Ask the room.** What would refute this sentence? Here it is decided by {claim.measured_by}."
         self._add(
             "claim",
-            f"Claim {id}",
+            f"Claim {it.claim}",
             f"**{claim.claim}**\n\nThe notes say: *{claim.sentence}*",
             notes=[ask],
-            later=f'<div class="measured"><b>{mark} Measured:</b> {_escape(measured)}</div>',
+            later=f'<div class="measured"><b>{it.mark} {it.outcome}.</b> {"<br>".join(map(_escape, it.lines))}</div>',
         )
 
     def _exercise(self, cell):
@@ -275,10 +274,10 @@ def classify(output):
     if output.output_type == "stream":
         return "text" if output.name == "stdout" else "nothing"
     data = output.get("data", {})
-    text, page = data.get("text/plain", ""), data.get("text/html", "")
+    page = data.get("text/html", "")
     if "application/vnd.jupyter.widget-view+json" in data:
         return "nothing"  # it needs a kernel
-    if re.match(r"[✓✗]\D*? [A-Z]{2}\d+  ", text):
+    if course.decision(output):
         return "claim"
     if "<img" in page or "<audio" in page:
         return "figure"

@@ -20,7 +20,7 @@ PAGES = Path(__file__).resolve().parent / "pages"
 PLACES = {
     "data/README.md": "data.md",
     "benchmarks/README.md": "benchmarks.md",
-    "gencourse/claims.py": "claims.md",
+    "gencourse/claims": "claims.md",
     "docs/pages/lecture.md": "lecture.md",
     "docs/pages/instructors.md": "instructors.md",
     "docs/pages/code-space.md": "code-space.md",
@@ -124,17 +124,29 @@ def claims(notebooks):
         parts.append(f"\n## {notebook.numbered if notebook else f'Chapter {name}'}\n")
         for claim in (claim for claim in CLAIMS.values() if claim.notebook == name):
             if notebook and claim.id in notebook.measured:
-                cell, held, measured = notebook.measured[claim.id]
-                mark = f"{'✓' if held else '✗'} {claim.id}"
-                found = f"{html.escape(measured)}<br>{link(name, cell, f'the cell in {name}')}"
+                it = notebook.measured[claim.id]
+                mark, kind = (
+                    f"{it.mark} {claim.id} {'is ' if it.outcome == 'not settled' else ''}{it.outcome}",
+                    it.outcome,
+                )
+                found = "<br>".join([*map(html.escape, it.lines), link(name, it.cell, f"the cell in {name}")])
             else:
-                mark, found = f"○ {claim.id}", f"Open: to be decided by {html.escape(claim.measured_by)}."
+                mark, kind, found = f"○ {claim.id}", "open", f"Open: to be decided by {html.escape(claim.measured_by)}."
             parts.append(
-                f'<div class="claim" id="{claim.id}"><p><b>{mark}: {html.escape(claim.claim)}</b></p><dl>'
+                f'<div class="claim {kind.replace(" ", "-")}" id="{claim.id}">'
+                f"<p><b>{mark}: {html.escape(claim.claim)}</b></p><dl>"
                 f"<dt>The notes</dt><dd><i>{html.escape(claim.sentence)}</i></dd>"
-                f"<dt>Measured</dt><dd>{found}</dd></dl></div>\n"
+                f"<dt>Measured</dt><dd>{found}</dd>{rule_of(claim)}</dl></div>\n"
             )
     return "\n".join(parts)
+
+
+def rule_of(claim):
+    """HTML: when the rule of a claim was written, and what it replaced."""
+    if not claim.since:
+        return ""
+    told = f"{html.escape(claim.since)}. {html.escape(claim.before)}".rstrip()
+    return f"<dt>The rule is of</dt><dd>{told}</dd>"
 
 
 def exercises(notebooks):

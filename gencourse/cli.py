@@ -224,6 +224,7 @@ def _evaluate(options: argparse.Namespace) -> int:
 
 
 def _study(options: argparse.Namespace) -> int:
+    import gencourse.course.spread  # noqa: F401 (the chapters are studies, too)
     from gencourse import study
 
     if not options.name:
@@ -262,6 +263,7 @@ def _study(options: argparse.Namespace) -> int:
 
 
 def _report(name: str, folder: Path | None, picture: Path | None) -> int:
+    import gencourse.course.spread  # noqa: F401
     from gencourse import plots, study
     from gencourse.support.files import write_whole
 

@@ -1,8 +1,10 @@
 """The ledger and the notebooks agree: each claim is confirmed once, where it is taught."""
 
 import ast
+import json
 import math
 import warnings
+from dataclasses import replace
 from types import SimpleNamespace
 
 import nbformat
@@ -10,10 +12,12 @@ import numpy as np
 import pytest
 import torch
 
-from gencourse.claims import CLAIMS, ClaimError, confirm, ledger
+from gencourse.claims import CLAIMS, MIME, ClaimError, confirm, ledger
+from gencourse.claims.ledger import from_stored
 from gencourse.course.execute import NOTEBOOKS
 from gencourse.course.notebook import plain_python
 from gencourse.data import tiny_images
+from gencourse.metrics import Interval
 from gencourse.models import PixelCNN
 from gencourse.training import fit
 
@@ -139,6 +143,73 @@ def test_what_is_no_history_is_refused(after):
         confirm("AR1", True, "Σp = 1", after=after)
 
 
+ST1 = {"farthest": 0.0025, "step": 0.005, "flipped": 0.6}
+AMONG = "✓ largest distance of the likeliest p from the share of heads: 0.0025; asked: less than 0.0025"
+
+
+def test_what_the_rule_says_is_shown_whatever_it_is(capsys):
+    confirm("ST1", **ST1)
+    shown = capsys.readouterr().out
+    assert shown.startswith("✓ ST1 holds: ") and AMONG in shown and CLAIMS["ST1"].sentence in shown
+    confirm("ST1", **{**ST1, "flipped": torch.tensor(0.001)})
+    shown = capsys.readouterr().out
+    assert (
+        shown.startswith("✗ ST1 does not hold: ") and AMONG in shown and "✗ the same from the share of tails" in shown
+    )
+    confirm("ST1", **{**ST1, "flipped": Interval(0.3, -0.1, 0.7, 10)})
+    shown = capsys.readouterr().out
+    assert shown.startswith("? ST1 is not settled: ") and "0.3000 (-0.1000 to 0.7000)" in shown
+
+
+def test_a_decision_is_stored_with_what_it_rests_on(monkeypatch):
+    shown = []
+    monkeypatch.setattr("gencourse.claims.shown.show", shown.append)
+    confirm("ST1", **{**ST1, "flipped": Interval(0.3, -math.inf, math.inf)})
+    stored = json.loads(json.dumps(shown[0]._repr_mimebundle_()[MIME]))
+    assert stored["claim"] == "ST1" and stored["outcome"] == "not settled"
+    assert stored["measurements"]["flipped"] == {"value": 0.3, "low": None, "high": None, "n": 1}
+    again = CLAIMS["ST1"].decide(**from_stored(stored["measurements"]))
+    assert [str(part.outcome) for part in again.parts] == [part["outcome"] for part in stored["parts"]]
+
+
+@pytest.mark.parametrize(
+    "claim, stored",
+    [
+        (output.data[MIME]["claim"], output.data[MIME])
+        for path in sorted(NOTEBOOKS.glob("*.ipynb"))
+        for cell in nbformat.read(path, as_version=4).cells
+        for output in cell.get("outputs", [])
+        if MIME in output.get("data", {})
+    ],
+)
+def test_what_a_committed_notebook_shows_is_what_the_rule_says_of_what_it_measured(claim, stored):
+    decision = CLAIMS[claim].decide(**from_stored(stored["measurements"]))
+    assert str(decision.outcome) == stored["outcome"]
+    assert [vars(part) for part in decision.parts] == stored["parts"]
+
+
+def test_at_a_lower_effort_only_an_exact_claim_is_decided(monkeypatch):
+    shown = []
+    monkeypatch.setattr("gencourse.claims.shown.show", shown.append)
+    confirm("ST1", **ST1, effort=0.1)
+    assert shown[-1].decided and repr(shown[-1]).startswith("✓ ST1 holds")
+    monkeypatch.setitem(CLAIMS, "ST1", replace(CLAIMS["ST1"], exact=False))
+    confirm("ST1", **ST1, effort=0.1)
+    assert repr(shown[-1]).startswith("○ ST1 is not decided at effort 0.1")
+    assert shown[-1]._repr_mimebundle_()[MIME]["outcome"] == "not decided"
+
+
+def test_measurements_that_the_rule_does_not_take_are_refused():
+    with pytest.raises(TypeError, match="ST1 is decided by farthest, step, flipped; given: farthest"):
+        confirm("ST1", farthest=0.1)
+    with pytest.raises(TypeError, match="a measurement is object"):
+        confirm("ST1", **{**ST1, "step": object()})
+    with pytest.raises(TypeError, match="expected a number or an Interval"):
+        confirm("ST1", **{**ST1, "flipped": "large"})
+    with pytest.raises(ValueError, match="is nan, NaN in it"):
+        confirm("ST1", **{**ST1, "flipped": math.nan})
+
+
 def test_what_was_not_measured_is_not_listed_as_holding(monkeypatch, tmp_path):
     """Neither in the book, nor in the slides, nor in a notebook that may be committed."""
     monkeypatch.syspath_prepend(str(NOTEBOOKS.parent / "docs"))
@@ -146,8 +217,8 @@ def test_what_was_not_measured_is_not_listed_as_holding(monkeypatch, tmp_path):
     import stage
 
     shown = []
-    monkeypatch.setattr("gencourse.claims.show", shown.append)
-    confirm("ST1", True, "p = 0.7", after=SimpleNamespace(interrupted=True))
+    monkeypatch.setattr("gencourse.claims.shown.show", shown.append)
+    confirm("ST1", **ST1, after=SimpleNamespace(interrupted=True))
     notebook = nbformat.read(NOTEBOOKS / "00_start_here.ipynb", as_version=4)
     for cell in notebook.cells:
         for output in cell.get("outputs", []):
@@ -162,6 +233,6 @@ def test_what_was_not_measured_is_not_listed_as_holding(monkeypatch, tmp_path):
 
 def test_what_was_measured_is_escaped_in_html(monkeypatch):
     shown = []
-    monkeypatch.setattr("gencourse.claims.show", shown.append)
+    monkeypatch.setattr("gencourse.claims.shown.show", shown.append)
     confirm("AR1", True, "p < 1 & q > 0")
     assert "p &lt; 1 &amp; q &gt; 0" in shown[0]._repr_html_()

@@ -1,8 +1,9 @@
-"""Yardsticks: how likely, how far it sees, how much alike, how varied, how much copied."""
+"""Yardsticks: how likely, how far it sees, how much alike, how varied, how much copied; and how sure a number is."""
 
 from gencourse.metrics.codes import kl_to_standard_normal, mutual_information, share_in_holes
 from gencourse.metrics.copying import Support, birthday_support, c_t, nearest_ratio
 from gencourse.metrics.distributions import cell_probabilities, jensen_shannon, patch_frequencies, total_variation
+from gencourse.metrics.intervals import Interval, mean_interval, median_interval, share_interval
 from gencourse.metrics.likelihood import bits_per_dimension, bits_per_sample, importance_bound, nats
 from gencourse.metrics.likeness import (
     DensityCoverage,
@@ -19,6 +20,7 @@ from gencourse.metrics.sounds import warped_distance
 
 __all__ = [
     "DensityCoverage",
+    "Interval",
     "ModeStatistics",
     "PrecisionRecall",
     "Spectrum",
@@ -34,6 +36,8 @@ __all__ = [
     "importance_bound",
     "jensen_shannon",
     "kl_to_standard_normal",
+    "mean_interval",
+    "median_interval",
     "mode_statistics",
     "mutual_information",
     "nats",
@@ -42,6 +46,7 @@ __all__ = [
     "precision_recall",
     "receptive_field",
     "share_in_holes",
+    "share_interval",
     "sharpness",
     "slant",
     "spectrum",

@@ -37,6 +37,8 @@ import torch
 
 from gencourse import __version__
 from gencourse.failures.catalogue import CHOICES, STUDIES
+from gencourse.metrics import mean_interval, share_interval
+from gencourse.study.notes import being_noted, note  # noqa: F401 (a notebook's way in)
 from gencourse.support import output
 from gencourse.support.errors import UnknownName, UserError, WrongValue
 from gencourse.support.files import DataError, data_root, writable, write_whole
@@ -504,24 +506,13 @@ def _order(value: Setting) -> tuple[int, float, str]:
 
 
 def _wilson(values: list[float]) -> tuple[float, float, float]:
-    from scipy import stats
-
-    if not values:
-        return (float("nan"),) * 3
-    interval = stats.binomtest(round(sum(values)), len(values)).proportion_ci(method="wilson")
-    return sum(values) / len(values), float(interval.low), float(interval.high)
+    return share_interval(map(bool, values))[:3] if values else (float("nan"),) * 3
 
 
 def _student(values: list[float]) -> tuple[float, float, float]:
-    from scipy import stats
-
-    n = len(values)
-    mean = sum(values) / n if n else float("nan")
-    if n < 2:
-        return mean, float("nan"), float("nan")
-    variance = sum((value - mean) ** 2 for value in values) / (n - 1)
-    half = float(stats.t.ppf(0.975, n - 1)) * (variance / n) ** 0.5
-    return mean, mean - half, mean + half
+    if len(values) < 2:
+        return sum(values) if values else float("nan"), float("nan"), float("nan")
+    return mean_interval(values)[:3]
 
 
 # Shipping ---------------------------------------------------------------------------------------------------
@@ -591,3 +582,22 @@ def load(name: str) -> Packed:
             f"{path} is damaged ({type(error).__name__}: {error}); get it back with: "
             f"git checkout -- data/studies/{name}.json"
         ) from error
+
+
+def over_seeds(chapter: str, name: str) -> list[Any]:
+    """What the shipped runs of a chapter noted under this name, one entry for each seed, in the order of the seeds.
+
+    chapter: "01", as in 01_autoregression. While the runs are being made there is nothing yet: the list is empty.
+    Raises DataError where they are missing otherwise, and KeyError for a name that was not noted in all of them.
+    """
+    try:
+        runs = [run for run in load(f"chapter-{chapter}").runs if run.result is not None]
+    except DataError:
+        if being_noted():
+            return []
+        raise
+    if not all(name in run.result for run in runs):
+        if being_noted():
+            return []
+        raise KeyError(f"the runs of chapter {chapter} noted no {name!r}; they noted {', '.join(runs[0].result)}")
+    return [run.result[name] for run in runs]
