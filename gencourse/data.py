@@ -5,6 +5,7 @@ Sources, authors, licences and checksums: data/README.md.
 
 import csv
 import gzip
+import hashlib
 import io
 import math
 from typing import Literal, NamedTuple, get_args
@@ -14,18 +15,20 @@ import soundfile
 import torch
 from torch import Tensor
 
-from gencourse.support.checks import positive_integer
+from gencourse.support.checks import check_choice, positive_integer
 from gencourse.support.files import DataError, check, data_root, read
 
 __all__ = [
     "GRID", "RING", "SAMPLE_RATE", "DataError", "Modes", "SpokenWords", "Windows", "all_sequences", "binarise", "check",
-    "data_root", "grid", "mnist", "mu_law_decode", "mu_law_encode", "ring", "sentences", "spoken_words", "tiny_images",
-    "vocabulary", "windows",
+    "data_root", "grid", "mnist", "mu_law_decode", "mu_law_encode", "ring", "sentences", "spoken_words", "subset",
+    "tiny_images", "vocabulary", "windows",
 ]  # fmt: skip
 
 SAMPLE_RATE = 8000  # Hz
 Split = Literal["train", "validation", "test"]
 SPLITS = get_args(Split)
+Validation = Literal["random", "last"]
+VALIDATIONS = get_args(Validation)
 Points = Literal["ring", "grid"]
 POINTS = get_args(Points)
 
@@ -33,24 +36,66 @@ POINTS = get_args(Points)
 # Handwritten digits ---------------------------------------------------------------------------------------
 
 
-def mnist(split: Split) -> tuple[Tensor, Tensor]:
+def mnist(split: Split, validation: Validation = "random") -> tuple[Tensor, Tensor]:
     """MNIST (LeCun, Cortes and Burges): handwritten digits of 28 × 28 pixels, and which digit each is.
 
-    "train" is the first 55,000 images of the original training set, "validation" its last 5,000, "test" the
-    10,000 of the original test set; all in the original order.
+    The original training set has 60,000 images. "validation" is 5,000 of them, "train" the other 55,000, "test" the
+    10,000 of the original test set; each in the order of its file. That order is not random: in places the digits of a
+    writer stand together, and the last thousands are all of such places. A head of a split, or its tail, is therefore
+    another population than the split; `subset` draws at random.
+
+    validation: which 5,000. "random": drawn at random, one in twelve of each kind of digit, and the same always.
+        "last": the last 5,000 of the file, on which the stored models were chosen and not trained.
 
     Returns images (N, 1, 28, 28) uint8, from 0 (paper) to 255 (ink), and labels (N,) int64.
     Raises ValueError for an unknown split, DataError for a missing or damaged file.
     """
     _check_split(split)
+    check_choice("validation", validation, VALIDATIONS)
     part = "t10k" if split == "test" else "train"
     images = _idx(f"mnist/{part}-images-idx3-ubyte.gz").unsqueeze(1)  # (N, 1, 28, 28)
     labels = _idx(f"mnist/{part}-labels-idx1-ubyte.gz").long()  # (N,)
+    if split == "test":
+        return images, labels
+    if validation == "random":
+        held_out = _held_out(labels)
+        chosen = held_out if split == "validation" else ~held_out
+        return images[chosen], labels[chosen]
     if split == "train":
         return images[:55_000], labels[:55_000]
-    if split == "validation":
-        return images[55_000:].clone(), labels[55_000:].clone()  # a view would keep the others in memory
-    return images, labels
+    return images[55_000:].clone(), labels[55_000:].clone()  # a view would keep the others in memory
+
+
+def subset(n: int, generator: torch.Generator, x: Tensor, *others: Tensor) -> Tensor | tuple[Tensor, ...]:
+    """`n` examples of x, drawn at random without replacement, in random order; of the others those of the same places.
+
+    x and others: (N, …), of the same N. Returns (n, …), one for each tensor.
+    Raises ValueError where x has fewer than n, or the others have another N; TypeError without a generator.
+    """
+    n = positive_integer("n", n)
+    if not isinstance(generator, torch.Generator):
+        raise TypeError(f"subset needs a torch.Generator, got {type(generator).__name__}")
+    if n > len(x):
+        raise ValueError(f"n is {n}, and there are {len(x)}; expected at most as many")
+    if wrong := [len(other) for other in others if len(other) != len(x)]:
+        raise ValueError(f"x has {len(x)} examples, another tensor {wrong[0]}; expected the same number")
+    chosen = torch.randperm(len(x), generator=generator, device=generator.device)[:n].to(x.device)
+    parts = tuple(each[chosen] for each in (x, *others))
+    return parts if others else parts[0]
+
+
+def _held_out(labels: Tensor) -> Tensor:
+    """Which of the 60,000 are validation: of each class those whose places have the lowest sha256. (N,) bool."""
+    places = sorted(range(len(labels)), key=lambda place: hashlib.sha256(f"0:{place}".encode()).digest())
+    ranked = labels[places]
+    chosen = torch.zeros(len(labels), dtype=torch.bool)
+    sizes = torch.bincount(labels, minlength=10) / 12
+    wanted = sizes.floor().long()
+    for digit in (sizes - wanted).argsort(descending=True, stable=True)[: 5000 - int(wanted.sum())]:
+        wanted[digit] += 1  # the largest remainders, so that they are 5,000 together
+    for digit, size in enumerate(wanted):
+        chosen[torch.tensor(places)[ranked == digit][:size]] = True
+    return chosen
 
 
 def binarise(x: Tensor, generator: torch.Generator) -> Tensor:

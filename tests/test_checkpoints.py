@@ -121,7 +121,7 @@ def toy(tmp_path, monkeypatch):
         build=dict(event_shape=(1, 6, 6), n_blocks=1, channels=4),
         fit=dict(steps=150, batch_size=10, lr=0.01, average=0.9, precision="float32", checkpoint_every=3),
     )
-    task = Task(x, measure, "nats an image", MNIST, prepare=data.binarise)
+    task = Task(x, measure, "nats an image", MNIST, "train: the first 400", prepare=data.binarise)
     monkeypatch.setitem(tasks.TASKS, "toy", lambda: task)
     monkeypatch.setitem(checkpoints.RECIPES, "toy", recipe)
     (tmp_path / "data" / "checkpoints").mkdir(parents=True)
@@ -402,6 +402,7 @@ def test_every_stored_model_is_small_and_has_its_card(name):
     assert checkpoints.path(name).stat().st_size < 4_000_000
     assert card["model"] == checkpoints.RECIPES[name]["model"].__name__ and card["name"] == name
     assert card["data"] == {file: FILES[file][1] for file in card["data"]} and card["data"]
+    assert card["split"].startswith("train") and "validation" in card["split"]
     assert len(card["validation"]) >= checkpoints.RECIPES[name].get("measurements", 10) and math.isfinite(card["test"])
 
 

@@ -43,8 +43,8 @@ def waveforms(spoken):
 @pytest.mark.parametrize(
     "split, counts, first",
     [
-        ("train", [5434, 6212, 5465, 5622, 5343, 4963, 5436, 5702, 5357, 5466], "5041921314"),
-        ("validation", [489, 530, 493, 509, 499, 458, 482, 563, 494, 483], "1287440939"),
+        ("train", [5429, 6180, 5462, 5620, 5355, 4969, 5425, 5743, 5364, 5453], "5041921314"),
+        ("validation", [494, 562, 496, 511, 487, 452, 493, 522, 487, 496], "7382914670"),
         ("test", [980, 1135, 1032, 1010, 982, 892, 958, 1028, 974, 1009], "7210414959"),
     ],
 )
@@ -57,18 +57,51 @@ def test_mnist_is_the_real_one(split, counts, first):
     assert images.min() == 0 and images.max() == 255
 
 
-def test_mnist_train_and_validation_are_the_original_60000_in_order():
+def test_mnist_train_and_the_last_as_validation_are_the_original_60000_in_order():
     original = data._idx("mnist/train-images-idx3-ubyte.gz")
-    joined = torch.cat([data.mnist("train")[0], data.mnist("validation")[0]]).squeeze(1)
+    joined = torch.cat([data.mnist(split, "last")[0] for split in ("train", "validation")]).squeeze(1)
     assert torch.equal(joined, original)
     assert original.float().mean().item() == pytest.approx(33.3184, abs=1e-4)  # the mean grey known of MNIST
     assert original[0, 5, 12:16].tolist() == [3, 18, 18, 18]  # rows and columns are not exchanged
 
 
-def test_mnist_splits_share_no_image():
-    images = [{image.numpy().tobytes() for image in data.mnist(split)[0]} for split in SPLITS]
+@pytest.mark.parametrize("validation", ["random", "last"])
+def test_mnist_splits_share_no_image(validation):
+    images = [{image.numpy().tobytes() for image in data.mnist(split, validation)[0]} for split in SPLITS]
     assert [len(split) for split in images] == [55_000, 5_000, 10_000]
     assert not (images[0] & images[1] or images[0] & images[2] or images[1] & images[2])
+
+
+def test_the_validation_images_are_drawn_from_the_whole_file_and_from_each_class_alike():
+    original = data._idx("mnist/train-images-idx3-ubyte.gz").flatten(1)
+    places = {image.numpy().tobytes(): place for place, image in enumerate(original)}
+    held_out, labels = data.mnist("validation")
+    drawn = torch.tensor([places[image.numpy().tobytes()] for image in held_out])
+    assert (drawn.diff() > 0).all()  # in the order of the file
+    tenths = torch.bincount(drawn // 6000, minlength=10)
+    assert (tenths - 500).abs().max() < 5 * 500**0.5
+    all_labels = data._idx("mnist/train-labels-idx1-ubyte.gz").long()
+    shares = labels.bincount() - all_labels.bincount() / 12
+    assert shares.abs().max() < 1 and len(labels) == 5000
+
+
+def test_a_subset_is_drawn_from_everywhere_and_keeps_what_belongs_together(generator):
+    x = torch.arange(1000)
+    some, same = data.subset(300, generator, x, 2 * x)
+    assert len(some.unique()) == 300 and torch.equal(same, 2 * some) and some.double().mean().sub(500).abs() < 60
+    assert not torch.equal(some, some.sort().values)
+    assert torch.equal(data.subset(1000, generator, x).sort().values, x)
+    with pytest.raises(ValueError, match="n is 1001, and there are 1000"):
+        data.subset(1001, generator, x)
+    with pytest.raises(ValueError, match="another tensor 5; expected the same number"):
+        data.subset(3, generator, x, torch.zeros(5))
+    with pytest.raises(TypeError, match="subset needs a torch.Generator, got int"):
+        data.subset(3, 0, x)
+
+
+def test_an_unknown_kind_of_validation_is_refused():
+    with pytest.raises(ValueError, match="validation is 'first'; expected one of"):
+        data.mnist("train", "first")
 
 
 def test_what_a_reader_does_to_the_images_does_not_last():

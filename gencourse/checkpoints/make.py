@@ -161,6 +161,7 @@ def _train(
         command=f"gencourse train {name}" + (f" --effort {effort:g}" if effort != 1 else "") + asked,
         seed=SEED,
         data={file: FILES[file][1] for file in task.files},
+        split=task.split,
         versions=dict(python=platform.python_version(), torch=torch.__version__, gencourse=__version__),
         device=device.type,
         threads=torch.get_num_threads(),

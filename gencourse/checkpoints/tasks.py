@@ -17,6 +17,9 @@ MNIST = ("mnist/train-images-idx3-ubyte.gz", "mnist/t10k-images-idx3-ubyte.gz")
 MNIST_LABELS = ("mnist/train-labels-idx1-ubyte.gz", "mnist/t10k-labels-idx1-ubyte.gz")
 SPEECH = ("speech/digits.flac", "speech/letters.flac", "speech/phonetic.flac", "speech/words.csv")
 SENTENCES = ("speech/sentences.flac", "speech/sentences.csv")
+IMAGES = "train: the first 55,000 images of the training file; validation: its last 5,000"
+RECORDINGS = "train and validation: the recordings that data/speech/words.csv names"
+LAST = "last"  # the validation images of the stored models: the last 5,000 of the training file
 Measure = Callable[[torch.nn.Module, Split, int | None], float]
 
 
@@ -31,6 +34,7 @@ class Task(NamedTuple):
     measure: Measure
     unit: str
     files: tuple[str, ...]  # of the data, by their names in data/
+    split: str  # what train and validation are, in words, for the card
     condition: Tensor | None = None
     prepare: Prepare | None = None
     keep: Keep = "lowest"  # or "highest": which measurement is the best
@@ -45,7 +49,7 @@ def binary_digits() -> Task:
 
         Of a VAE with two numbers a code, the integral over codes, as a sum over a grid.
         """
-        x = data.binarise(data.mnist(split)[0], torch.Generator().manual_seed(0))[:n].to(device_of(model))
+        x = data.binarise(data.mnist(split, LAST)[0], torch.Generator().manual_seed(0))[:n].to(device_of(model))
         if hasattr(model, "log_prob"):
             return metrics.nats(model, x).mean().item()
         if model.latent == 2:
@@ -55,7 +59,7 @@ def binary_digits() -> Task:
             return -torch.cat([model.log_mixture(part, codes, log_weights) for part in x.split(1000)]).mean().item()
         return -metrics.importance_bound(model, x, 5000 if split == "test" else 100).mean().item()
 
-    return Task(data.mnist("train")[0], measure, "nats an image", MNIST, prepare=data.binarise)
+    return Task(data.mnist("train", LAST)[0], measure, "nats an image", MNIST, IMAGES, prepare=data.binarise)
 
 
 def grey_digits() -> Task:
@@ -63,10 +67,10 @@ def grey_digits() -> Task:
 
     def measure(model: torch.nn.Module, split: Split, n: int | None = None) -> float:
         """Bits for each pixel."""
-        x = data.mnist(split)[0][:n].to(device_of(model))
+        x = data.mnist(split, LAST)[0][:n].to(device_of(model))
         return metrics.bits_per_dimension(metrics.nats(model, x).mean().item(), x[0].numel())
 
-    return Task(data.mnist("train")[0], measure, "bits a pixel", MNIST)
+    return Task(data.mnist("train", LAST)[0], measure, "bits a pixel", MNIST, IMAGES)
 
 
 def digits_to_imitate() -> Task:
@@ -75,11 +79,11 @@ def digits_to_imitate() -> Task:
     def measure(gan: GAN, split: Split, n: int | None = None) -> float:
         """Fréchet distance from the images of the split to as many samples, on the features of the classifier."""
         judge = load("classifier")[0].to(device_of(gan))
-        x = (data.mnist(split)[0][:n] / 255).to(device_of(gan))
+        x = (data.mnist(split, LAST)[0][:n] / 255).to(device_of(gan))
         samples = gan.sample(len(x), torch.Generator().manual_seed(0))
         return metrics.frechet_distance(metrics.features(judge, samples), metrics.features(judge, x))
 
-    return Task(data.mnist("train")[0], measure, "Fréchet distance", MNIST, prepare=lambda x, _: x / 255)
+    return Task(data.mnist("train", LAST)[0], measure, "Fréchet distance", MNIST, IMAGES, prepare=lambda x, _: x / 255)
 
 
 def spoken_words() -> Task:
@@ -96,7 +100,7 @@ def spoken_words() -> Task:
     heard = data.windows(data.spoken_words("train"), 4000, hop=1000)
     x = torch.cat([heard.levels, heard.levels])
     condition = torch.cat([heard.words, torch.full_like(heard.words, said_nothing)])
-    return Task(x, measure, "bits a sample", SPEECH, condition)
+    return Task(x, measure, "bits a sample", SPEECH, RECORDINGS, condition)
 
 
 def words_and_sentences() -> Task:
@@ -121,7 +125,7 @@ def digits_to_recognise() -> Task:
     @torch.no_grad()
     def measure(model: torch.nn.Module, split: Split, n: int | None = None, binary: bool = False) -> float:
         """Share of the digits that are recognised: grey ones, or binary ones, drawn once with seed 0."""
-        images, labels = (part[:n] for part in data.mnist(split))
+        images, labels = (part[:n] for part in data.mnist(split, LAST))
         x = data.binarise(images, torch.Generator().manual_seed(0)) if binary else images / 255
         x, labels = x.to(device_of(model)), labels.to(device_of(model))
         right = [model(part).argmax(1) == those for part, those in zip(x.split(1000), labels.split(1000))]
@@ -130,9 +134,9 @@ def digits_to_recognise() -> Task:
     def of_binary_digits(model: torch.nn.Module, split: Split, n: int | None = None) -> float:
         return measure(model, split, n, binary=True)
 
-    images, labels = data.mnist("train")
+    images, labels = data.mnist("train", LAST)
     files, also = (*MNIST, *MNIST_LABELS), {"binarised": of_binary_digits}
-    return Task(images, measure, "of the digits recognised", files, labels, grey_and_binary, "highest", also)
+    return Task(images, measure, "of the digits recognised", files, IMAGES, labels, grey_and_binary, "highest", also)
 
 
 def device_of(model: torch.nn.Module) -> torch.device:

@@ -244,7 +244,7 @@ def signals(seed: int, *, family: Family = "GAN") -> dict[str, float]:
     if family == "GAN":
         history = fit_gan(
             model,
-            data.mnist("train")[0],
+            data.mnist("train", "last")[0],
             batch_size=32,
             lr=8e-3,
             anneal="cosine",
@@ -254,7 +254,7 @@ def signals(seed: int, *, family: Family = "GAN") -> dict[str, float]:
         )
         losses = {"loss": "loss_g", "loss_d": "loss_d"}
     else:
-        history = fit(model, data.mnist("train")[0], prepare=data.binarise, **how)
+        history = fit(model, data.mnist("train", "last")[0], prepare=data.binarise, **how)
         losses = {"loss": "loss"}
     at, distances = zip(*history.measured)
     window = steps // moments
@@ -281,7 +281,7 @@ def blind_spot(seed: int, *, r1: float = 1.0, start: Start = "noise") -> dict[st
     if start not in STARTS:
         raise ValueError(f"start is {start!r}; expected 'noise', 'samples' or 'digits'")
     generator = torch.Generator().manual_seed(seed)
-    images, unseen = data.mnist("train")[0], data.mnist("test")[0] / 255
+    images, unseen = data.mnist("train", "last")[0], data.mnist("test")[0] / 255
     with weights_of(seed):
         gan = image_gan(channels=8, r1=r1)
     fit_gan(gan, images, steps=500, batch_size=32, lr=4e-3, prepare=lambda x, _: x / 255, generator=generator)

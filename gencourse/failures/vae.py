@@ -98,7 +98,7 @@ def memorise(seed: int, *, beta: float = 1.0, n: int = 500) -> dict[str, float]:
         gap_decoded: the same of log P(x|z) alone, z ~ q(z|x), nats per image: large where only what was learnt by
             heart is given back.
     """
-    images = data.mnist("train")[0]
+    images = data.mnist("train", "last")[0]
     if not 100 <= n <= len(images) // 3:
         raise ValueError(f"n is {n}; expected 100 to {len(images) // 3}, a third of the digits")
     generator = torch.Generator().manual_seed(seed)
@@ -222,7 +222,7 @@ def posterior_collapse(
     if images == "textures":
         train, test = 255 * textures(20_000, generator), 255 * textures(2000, generator)
     else:
-        train, test = _small(data.mnist("train")[0]), _small(data.mnist("test")[0][::5])
+        train, test = _small(data.mnist("train", "last")[0]), _small(data.mnist("test")[0][::5])
     with weights_of(seed):
         model = ContextVAE(context=context, free_bits=free_bits)
     fit(
@@ -281,7 +281,7 @@ def holes(seed: int, *, beta: float = 1.0) -> dict[str, float]:
             their law.
     """
     generator = torch.Generator().manual_seed(seed)
-    images, test = data.mnist("train")[0], data.mnist("test")[0][::5]
+    images, test = data.mnist("train", "last")[0], data.mnist("test")[0][::5]
     with weights_of(seed):
         vae = VAE(latent=8, hidden=(300,), beta=beta)
     fit(
