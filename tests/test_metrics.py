@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import nn
 
-from gencourse import metrics
+from gencourse import data, metrics
 from gencourse.metrics import bits_per_dimension, jensen_shannon, nats, patch_frequencies, receptive_field
 from gencourse.models import PixelCNN, WaveNet
 
@@ -281,3 +281,21 @@ def test_warped_distance_forgives_lingering_and_not_another_order():
         metrics.warped_distance(a, a / 0 * 0)
     with pytest.raises(TypeError, match="a is of type list"):
         metrics.warped_distance([1], a)
+
+
+def test_the_dice_cost_what_their_entropy_says():
+    grey = torch.tensor([[0, 255, 51], [128, 0, 0]], dtype=torch.uint8).view(2, 1, 1, 3)
+    p, q = 51 / 255, 128 / 255
+    expected = [-(p * math.log(p) + (1 - p) * math.log(1 - p)), -(q * math.log(q) + (1 - q) * math.log(1 - q))]
+    assert metrics.binarisation_entropy(grey).tolist() == pytest.approx(expected)
+    with pytest.raises(TypeError, match="grey is torch.float32; expected uint8"):
+        metrics.binarisation_entropy(grey.float())
+
+
+def test_the_dice_are_a_floor_that_who_knows_the_grey_image_reaches_on_average():
+    grey = data.mnist("test")[0]
+    dice = metrics.binarisation_entropy(grey)
+    assert dice.mean().item() == pytest.approx(45.53, abs=0.01)
+    x, p = data.binarise(grey, generator()).double(), grey.double() / 255
+    paid = -(torch.xlogy(x, p) + torch.xlogy(1 - x, 1 - p)).flatten(1).sum(1)
+    assert (paid - dice).mean().abs() < 4 * (paid - dice).std() / len(grey) ** 0.5

@@ -555,3 +555,13 @@ def test_features_by_batches_are_features_at_once_without_a_gradient():
     for wrong, words in ((dict(x=x[:0]), "x is empty"), (dict(x=x, batch_size=0), "batch_size is 0")):
         with pytest.raises(ValueError, match=words):
             metrics.features(model, **wrong)
+
+
+def test_the_fair_floor_of_frechet_falls_with_n_and_lies_below_any_other_distribution():
+    real = normal(4000, 5)
+    small, large = (metrics.frechet_floor(real, n, generator(1)) for n in (100, 2000))
+    assert len(small) == len(large) == 8 and len(set(small)) == 8
+    assert min(small) > max(large) > 0
+    assert metrics.frechet_distance(real[:2000], normal(2000, 5, 3) + 0.2) > max(large)
+    with pytest.raises(ValueError, match="real has 4000 examples; expected at least 4002, for two sets of 2001"):
+        metrics.frechet_floor(real, 2001, generator())

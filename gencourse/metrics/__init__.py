@@ -4,13 +4,20 @@ from gencourse.metrics.codes import kl_to_standard_normal, mutual_information, s
 from gencourse.metrics.copying import Support, birthday_support, c_t, nearest_ratio
 from gencourse.metrics.distributions import cell_probabilities, jensen_shannon, patch_frequencies, total_variation
 from gencourse.metrics.intervals import Interval, mean_interval, median_interval, share_interval
-from gencourse.metrics.likelihood import bits_per_dimension, bits_per_sample, importance_bound, nats
+from gencourse.metrics.likelihood import (
+    binarisation_entropy,
+    bits_per_dimension,
+    bits_per_sample,
+    importance_bound,
+    nats,
+)
 from gencourse.metrics.likeness import (
     DensityCoverage,
     PrecisionRecall,
     density_coverage,
     features,
     frechet_distance,
+    frechet_floor,
     precision_recall,
 )
 from gencourse.metrics.modes import ModeStatistics, mode_statistics
@@ -25,6 +32,7 @@ __all__ = [
     "PrecisionRecall",
     "Spectrum",
     "Support",
+    "binarisation_entropy",
     "birthday_support",
     "bits_per_dimension",
     "bits_per_sample",
@@ -33,6 +41,7 @@ __all__ = [
     "density_coverage",
     "features",
     "frechet_distance",
+    "frechet_floor",
     "importance_bound",
     "jensen_shannon",
     "kl_to_standard_normal",

@@ -1,7 +1,5 @@
 """What a number is known to: 95 % confidence intervals over seeds, over images, of shares, of paired differences."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Iterable
 from typing import NamedTuple
@@ -37,7 +35,7 @@ class Interval(NamedTuple):
             return f"{self.value:{form}}"
         return f"{self.value:{form}} ({self.low:{form}} to {self.high:{form}})"
 
-    def scaled(self, factor: float) -> Interval:
+    def scaled(self, factor: float) -> "Interval":
         """The interval of `factor` times the number.
 
         >>> Interval(2.0, 1.0, 3.0).scaled(-1)

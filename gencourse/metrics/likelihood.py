@@ -26,6 +26,23 @@ def nats(model: nn.Module, x: Tensor, condition: Tensor | None = None, batch_siz
     return torch.cat(parts)
 
 
+def binarisation_entropy(grey: Tensor) -> Tensor:
+    """Nats that the dice of `data.binarise` cost in each image, whatever the model: (N, …) uint8 -> (N,) float64.
+
+    Each pixel is drawn with probability p = grey/255 of ink, and its entropy is -p log p - (1 - p) log(1 - p). A model
+    that knew the grey image would still need their sum on average. No model of the drawn images can have fewer nats on
+    average over images and draws, so it is a floor: what is left, "beyond the dice", is what a model can lower.
+
+    Raises TypeError for another dtype than uint8, ValueError for an empty tensor.
+    """
+    check_examples(grey)
+    if grey.dtype != torch.uint8:
+        raise TypeError(f"grey is {grey.dtype}; expected uint8 grey values from 0 to 255, as data.mnist gives them")
+    p = torch.arange(256, dtype=torch.float64) / 255
+    entropy = -(torch.xlogy(p, p) + torch.xlogy(1 - p, 1 - p))  # of each grey value
+    return entropy.to(grey.device)[grey.flatten(1).long()].sum(1)
+
+
 @torch.no_grad()
 def importance_bound(
     model: nn.Module, x: Tensor, n_samples: int = 5000, generator: torch.Generator | None = None

@@ -42,6 +42,25 @@ def frechet_distance(a: Tensor, b: Tensor) -> float:
     return max(0.0, ((mean_a - mean_b).square().sum() + cov_a.trace() + cov_b.trace() - 2 * both).item())
 
 
+def frechet_floor(real: Tensor, n: int, generator: torch.Generator, draws: int = 8) -> list[float]:
+    """What `frechet_distance` says of two sets of `n` real examples each, drawn at random and apart: one number a draw.
+
+    It is the fair floor for a distance between n samples and n real examples: nothing that draws from the data itself
+    does better, since both sides are finite (Chong and Forsyth, arXiv:1911.07023, on the bias).
+
+    real: features (N, F) of real examples, N >= 2n. Raises ValueError where there are fewer.
+    """
+    n, draws = positive_integer("n", n), positive_integer("draws", draws)
+    check_features(real=real)
+    if len(real) < 2 * n:
+        raise ValueError(f"real has {len(real)} examples; expected at least {2 * n}, for two sets of {n}")
+    floors = []
+    for _ in range(draws):
+        order = torch.randperm(len(real), generator=generator, device=generator.device).to(real.device)
+        floors.append(frechet_distance(real[order[:n]], real[order[n : 2 * n]]))
+    return floors
+
+
 def _moments_of_features(x: Tensor) -> tuple[Tensor, Tensor]:
     mean = x.double().mean(0)
     deviation = x.double() - mean

@@ -18,8 +18,15 @@ if TYPE_CHECKING:
     from gencourse.training import History
 
 
-def nats_bars(rows: Mapping[str, float | Sequence[float]], published: Mapping[str, float] | None = None) -> Figure:
+def nats_bars(
+    rows: Mapping[str, float | Sequence[float]],
+    published: Mapping[str, float] | None = None,
+    dice: float | None = None,
+) -> Figure:
     """Test nats per image, measured here (plain bars) and published (hatched), the best at the top.
+
+    With `dice`, the mean of `metrics.binarisation_entropy`, a line stands there, below which no model can come, and
+    behind each number stand the nats beyond it.
 
     rows: {name: nats}, or {name: [nats of each seed]}: the bar is the mean, a line shows the range.
     published: {"name (source, table)": nats}.
@@ -41,9 +48,10 @@ def nats_bars(rows: Mapping[str, float | Sequence[float]], published: Mapping[st
         if len(values) > 1:
             spread = [[values.mean() - values.min()], [values.max() - values.mean()]]
             ax.errorbar(values.mean(), y, xerr=spread, color="black", capsize=5, linewidth=2)
-        ax.text(values.max() + largest * 0.02, y, f"{values.mean():.1f}", va="center", fontsize=12)
+        beyond = "" if dice is None else f"  ({values.mean() - dice:.1f} beyond)"
+        ax.text(values.max() + largest * 0.02, y, f"{values.mean():.1f}{beyond}", va="center", fontsize=12)
     ax.set_yticks(range(len(entries)), [name for name, _, _ in entries])
-    ax.set(xlabel="test nats per image (lower is better)", xlim=(0, largest * 1.14))
+    ax.set(xlabel="test nats per image (lower is better)", xlim=(0, largest * (1.14 if dice is None else 1.34)))
     ax.set_ylabel("model")
     ax.tick_params(axis="y", length=0)
     handles = [Patch(facecolor=BLUE, label="measured here")]
@@ -52,7 +60,10 @@ def nats_bars(rows: Mapping[str, float | Sequence[float]], published: Mapping[st
     if any(len(values) > 1 for _, values, _ in entries):
         spread = Line2D([], [], color="black", marker="|", markersize=10, label="lowest to highest seed")
         handles.append(spread)
-    figure.legend(handles=handles, loc="outside upper center", ncols=len(handles))
+    if dice is not None:
+        ax.axvline(dice, color=VERMILLION, linewidth=2, linestyle="--")
+        handles.append(Line2D([], [], color=VERMILLION, linestyle="--", label=f"the dice alone: {dice:.1f}"))
+    figure.legend(handles=handles, loc="outside upper center", ncols=min(len(handles), 3))
     return figure
 
 
