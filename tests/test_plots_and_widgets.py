@@ -533,6 +533,23 @@ def test_the_em_stepper_shows_every_half_step_and_its_likelihood(page):
     assert len({Image.open(io.BytesIO(decode(url))).size for url in data["pictures"]}) == 1
     with pytest.raises(ValueError, match="of each frame"):
         widgets.em_stepper(x, [])
+    with pytest.raises(ValueError, match="for 3 frames"):
+        widgets.em_stepper(x, steps, times=[0, 1])
+    with pytest.raises(ValueError, match="one each, in order"):
+        widgets.em_stepper(x, steps, times=[0, 2, 1])
+
+
+def test_the_em_stepper_draws_each_frame_at_its_time(monkeypatch, page):
+    """Frames that leave out steps lie as far apart as the steps do, or a plateau would look short."""
+    drawn = []
+    monkeypatch.setattr(
+        "gencourse.widgets.dials.explorer", lambda dials, frames, alt, **_: drawn.extend(frames.values())
+    )
+    x, *parameters = toy_mixture()
+    steps = [("start", parameters, None, -4.0), ("M 1", parameters, None, -3.5), ("M 60", parameters, None, -3.25)]
+    widgets.em_stepper(x, steps, times=[0, 1, 60])
+    assert drawn[-1].axes[1].lines[0].get_xdata().tolist() == [0, 1, 60]
+    plt.close("all")
 
 
 def test_the_live_explorer_asks_the_model_and_leaves_a_text(page, monkeypatch):

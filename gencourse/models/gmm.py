@@ -190,6 +190,9 @@ class GMM(nn.Module):
     ) -> EMHistory:
         """Take EM steps until one changes the log-likelihood by less than `tolerance`; of several starts keep the best.
 
+        EM can crawl, and then climb on: with a large `tolerance`, as the default is, starts are ranked by where each
+        paused. To rank the summits that they lead to, take one such as 1e-6, and `max_steps` to match.
+
         Args:
             x: (n, D) float32 or float64; n at least K, and no feature constant.
             max_steps: the most that each start may take; with 0 only the start is made.

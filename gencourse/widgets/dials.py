@@ -157,16 +157,23 @@ def sampling_film(frames: Numbers, labels: Sequence | None = None, *, alt: str, 
     scrubber([film_frame(frame, scale) for frame in frames], labels, alt=alt, name="pixels drawn", **options)
 
 
-def em_stepper(x: Numbers, steps: Sequence[tuple], *, alt: str = "", **options: Any) -> None:
+def em_stepper(
+    x: Numbers, steps: Sequence[tuple], *, times: Sequence[float] | None = None, alt: str = "", **options: Any
+) -> None:
     """EM half a step at a time: on the left points and components, on the right the likelihood so far.
 
     x: (N, 2) points.
     steps: (label, parameters, shares, log_likelihood) of each frame, in order. parameters: (weights, means,
         covariances) as `plots.mixture` takes them. shares: (N, K) responsibilities, or None before the first E-step.
         log_likelihood: nats per point of those parameters.
+    times: steps of EM that were taken before each frame, E-steps counted as half a step: the horizontal axis. By
+        default every frame is half a step after the one before.
     """
     if not len(steps) or not all(len(step) == 4 for step in steps):
         raise ValueError("steps need (label, parameters, shares, log_likelihood) of each frame, at least one")
+    times = [i / 2 for i in range(len(steps))] if times is None else [float(time) for time in times]
+    if len(times) != len(steps) or times != sorted(times):
+        raise ValueError(f"times are {times} for {len(steps)} frames; expected one each, in order")
     values = [step[3] for step in steps]
     low, high = min(values), max(values)
     margin = 0.08 * (high - low) or 1
@@ -179,10 +186,11 @@ def em_stepper(x: Numbers, steps: Sequence[tuple], *, alt: str = "", **options: 
             xlim=(points[:, 0].min() - 0.3, points[:, 0].max() + 0.3),
             ylim=(points[:, 1].min() - 0.3, points[:, 1].max() + 0.3),
         )
-        right.plot(range(i + 1), values[: i + 1], color="0.4")
-        right.plot([i], [values[i]], "o", color="black", markersize=9)
-        right.set(xlim=(-0.5, len(steps) - 0.5), ylim=(low - margin, high + margin), xticks=[])
-        right.set(xlabel="half steps", ylabel="log-likelihood, nats per point")
+        right.plot(times[: i + 1], values[: i + 1], color="0.4")
+        right.plot([times[i]], [values[i]], "o", color="black", markersize=9)
+        around = 0.04 * (times[-1] - times[0]) or 1
+        right.set(xlim=(times[0] - around, times[-1] + around), ylim=(low - margin, high + margin))
+        right.set(xlabel="steps of EM", ylabel="log-likelihood, nats per point")
         return figure
 
     alt = alt or "Points coloured by responsibility, ellipses that move half a step of EM at a time, the likelihood."
