@@ -51,7 +51,7 @@ def nats_bars(
         beyond = "" if dice is None else f"  ({values.mean() - dice:.1f} beyond)"
         ax.text(values.max() + largest * 0.02, y, f"{values.mean():.1f}{beyond}", va="center", fontsize=12)
     ax.set_yticks(range(len(entries)), [name for name, _, _ in entries])
-    ax.set(xlabel="test nats per image (lower is better)", xlim=(0, largest * (1.14 if dice is None else 1.34)))
+    ax.set(xlabel="test nats per image (lower is better)", xlim=(0, largest * (1.14 if dice is None else 1.42)))
     ax.set_ylabel("model")
     ax.tick_params(axis="y", length=0)
     handles = [Patch(facecolor=BLUE, label="measured here")]
