@@ -199,6 +199,16 @@ def test_at_a_lower_effort_only_an_exact_claim_is_decided(monkeypatch):
     assert shown[-1]._repr_mimebundle_()[MIME]["outcome"] == "not decided"
 
 
+def test_where_tests_expect_an_outcome_an_exact_claim_that_comes_out_otherwise_is_an_error(monkeypatch, capsys):
+    monkeypatch.setenv("GENCOURSE_OUTCOMES", json.dumps({"ST1": "holds"}))
+    confirm("ST1", **ST1)
+    with pytest.raises(ClaimError, match="ST1 does not hold, and was expected to come out as: holds. .*share of tails"):
+        confirm("ST1", **{**ST1, "flipped": 0.001})
+    monkeypatch.setitem(CLAIMS, "ST1", replace(CLAIMS["ST1"], exact=False))
+    confirm("ST1", **{**ST1, "flipped": 0.001})
+    assert "✗ ST1 does not hold" in capsys.readouterr().out
+
+
 def test_measurements_that_the_rule_does_not_take_are_refused():
     with pytest.raises(TypeError, match="ST1 is decided by farthest, step, flipped; given: farthest"):
         confirm("ST1", farthest=0.1)
