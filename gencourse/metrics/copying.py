@@ -94,7 +94,12 @@ def nearest_ratio(train: Tensor, held_out: Tensor, samples: Tensor) -> Tensor:
 
 
 class Support(NamedTuple):
-    """How many different things a model makes, by its duplicates."""
+    """How many different things a model makes, by its duplicates.
+
+    >>> repeats = torch.arange(10.0).repeat(2)[:, None]  # each of ten things twice
+    >>> birthday_support(repeats).duplicates
+    10
+    """
 
     size: float  # estimate; inf if there is no duplicate
     at_least: float  # with a confidence of about 95 %
