@@ -1,8 +1,7 @@
 """Worlds for the claims of chapter 04."""
 
-from worlds import World
-
 from gencourse.metrics import Interval
+from worlds import World
 
 
 def known(value, half=0.05):
