@@ -100,7 +100,7 @@ def the_trained_detective_is_the_best(
     "moments far worse than a clock, where likelihoods are as good as the clock; and between trainings that differ in "
     "the seed it orders the runs neither by captured modes nor by good samples.",
     measured_by="rank correlations over stored runs: along training with the Fréchet distance, less that of a clock; "
-    "between twenty runs on ring and on grid with captured modes and with good samples",
+    "between runs that differ in the seed, on ring and on grid, with captured modes and with good samples",
     since="2026-11-30",
     before="Until then only the moments of one run were put in order; there any loss that falls passes for a "
     "likelihood's, and nothing was asked about two runs.",
@@ -117,7 +117,7 @@ def no_signal_of_quality(
     one run: "far worse" is 0.2 and more, "as good" at most 0.1, a third of that spread.
 
     `modes`, `good`: Spearman's correlation of minus the generator's loss at the end with captured modes, and with the
-    share of good samples, over the twenty runs of `r1-off`: on the ring, on the grid. That it tells nothing would be 0;
+    share of good samples, over the runs of `r1-off`: on the ring, on the grid. That it tells nothing would be 0;
     one of ±0.5, a quarter of the variance of the ranks, is allowed for. These runs were made after the rule.
     """
     return [
