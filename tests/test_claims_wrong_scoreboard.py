@@ -15,12 +15,13 @@ from gencourse.models.gan import image_gan
 
 N = 400
 SEEN = Interval(0.8, 0.7, 0.9, 4)
+SOFT = {"a": Interval(0.7, 0.6, 0.8, 3)}
 TRUE = {
     "ar5": dict(models={"a": Interval(0.01, -0.01, 0.03, 4)}, controls={"mixture": SEEN}),
     "ar6": dict(quickest=[0.2, 0.21, 0.22], slowest=[0.001, 0.002, 0.003]),
     "ga1": dict(calls=1, moved=20, repeated=True, control=16, pixels=16),
-    "va9": dict(decoded=Interval(0.7, 0.6, 0.8, 3), blurred=Interval(0.5, 0.49, 0.51, 400), floors=[0.98, 1.02],
-                drawn=Interval(1.2, 1.1, 1.3, 3), drawn_floors=[0.99, 1.01]),
+    "va9": dict(decoded=SOFT, blurred=Interval(0.5, 0.49, 0.51, 400), floors=[0.98, 1.02],
+                drawn={"a": Interval(1.2, 1.1, 1.3, 3)}, drawn_floors=[0.99, 1.01]),
     "good": dict(distance=Interval(8.0, 7.0, 9.0, 4), floors=[4.0, 5.0]),
     "fast": dict(tries=[0.001, 0.002], limit=0.01),
 }  # fmt: skip
@@ -34,10 +35,10 @@ FALSE = [
     ("ga1", {"repeated": False}),
     ("ga1", {"control": 0}),
     ("ga1", {"pixels": 784}),
-    ("va9", {"decoded": Interval(1.1, 1.05, 1.2, 3)}),
+    ("va9", {"decoded": {**SOFT, "b": Interval(1.1, 1.05, 1.2, 3)}}),
     ("va9", {"blurred": Interval(1.0, 0.99, 1.01, 400)}),
     ("va9", {"floors": [0.4, 0.5]}),
-    ("va9", {"drawn": Interval(0.8, 0.7, 0.9, 3)}),
+    ("va9", {"drawn": {"a": Interval(0.8, 0.7, 0.9, 3)}}),
     ("va9", {"drawn_floors": [1.5, 1.6]}),
     ("good", {"distance": Interval(30.0, 28.0, 32.0, 4)}),
     ("good", {"floors": [1.0, 1.1]}),
@@ -47,7 +48,7 @@ FALSE = [
 OPEN = [
     ("ar5", {"models": {"a": Interval(0.04, 0.01, 0.07, 4)}}),
     ("ar6", {"quickest": [0.01, 0.02, 0.09]}),
-    ("va9", {"decoded": Interval(0.9, 0.7, 1.1, 3)}),
+    ("va9", {"decoded": {"a": Interval(0.9, 0.7, 1.1, 3)}}),
     ("good", {"distance": Interval(13.5, 12.0, 15.0, 4)}),
     ("fast", {"spread": 8.0}),
 ]
@@ -133,7 +134,7 @@ def test_va9_falls_for_a_decoder_whose_images_are_black_and_white(digits):
     blurred = metrics.sharpness(torch.nn.functional.avg_pool2d(digits[3] / 255, 3, 1, 1)) / sharp[0]
     floors = [each / sharp[0] for each in sharp[1:]]
     rest = dict(drawn=TRUE["va9"]["drawn"], drawn_floors=TRUE["va9"]["drawn_floors"])
-    parts = scoreboard.va9(metrics.mean_interval(decoded), metrics.mean_interval(blurred), floors, **rest)
+    parts = scoreboard.va9({"binary": metrics.mean_interval(decoded)}, metrics.mean_interval(blurred), floors, **rest)
     assert [part.outcome for part in parts] == [Outcome.FAILS, Outcome.HOLDS, Outcome.HOLDS]
 
 

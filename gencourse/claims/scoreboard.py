@@ -52,19 +52,23 @@ def ga1(calls: int, moved: int, repeated: bool, control: int, pixels: int) -> li
 
 
 def va9(
-    decoded: Interval, blurred: Interval, floors: Sequence[float], drawn: Interval, drawn_floors: Sequence[float]
+    decoded: Mapping[str, Interval],
+    blurred: Interval,
+    floors: Sequence[float],
+    drawn: Mapping[str, Interval],
+    drawn_floors: Sequence[float],
 ) -> list[Part]:
     """VA9, what a VAE decodes is less sharp than the data, until pixels are drawn from it. That averaging is the cause
     is no part of this.
 
-    Sharpness over that of test digits. `decoded`: of the probabilities, over VAEs trained apart; `drawn`: of pixels
-    drawn from them; `floors` and `drawn_floors`: of other test digits, grey and drawn; below the lowest of these is
-    "less sharp". `blurred`: of blurred digits, a control that must be seen.
+    Sharpness over that of test digits, of VAEs trained apart, by name: `decoded`, of their probabilities; `drawn`, of
+    pixels drawn from these. `floors` and `drawn_floors`: of other test digits, grey and drawn; below the lowest of them
+    is "less sharp". `blurred`: of blurred digits, a control that must be seen.
     """
     return [
-        below("sharpness of what VAEs decode, over the data's", decoded, min(floors)),
+        *(below(f"sharpness of what {name} decodes, over the data's", it, min(floors)) for name, it in decoded.items()),
         below("of blurred grey digits, a control", blurred, min(floors)),
-        above("of pixels drawn from VAEs", drawn, min(drawn_floors)),
+        *(above(f"of pixels drawn from {name}", it, min(drawn_floors)) for name, it in drawn.items()),
     ]
 
 
