@@ -93,7 +93,7 @@ def precision_recall(real: Tensor, fake: Tensor, k: int = 3) -> PrecisionRecall:
     """
     check_features(real=real, fake=fake)
     k = _neighbour(k, real=real, fake=fake)
-    around_real, around_fake = _radii(real, k), _radii(fake, k)
+    around_real, around_fake = _radii_of_real(real, k), _radii(fake, k)
     precise, recalled = torch.zeros(len(fake), dtype=torch.bool, device=fake.device), []
     for rows, distance in distances(real, fake):
         precise |= (distance < around_real[rows, None]).any(0)
@@ -125,7 +125,7 @@ def density_coverage(real: Tensor, fake: Tensor, k: int = 5) -> DensityCoverage:
     """
     check_features(real=real, fake=fake)
     k = _neighbour(k, real=real)
-    radius, inside, covered = _radii(real, k), 0, 0
+    radius, inside, covered = _radii_of_real(real, k), 0, 0
     for rows, distance in distances(real, fake):
         within = distance < radius[rows, None]
         inside, covered = inside + within.sum().item(), covered + within.any(1).sum().item()
@@ -143,3 +143,14 @@ def _neighbour(k: int, **clouds: Tensor) -> int:
 def _radii(x: Tensor, k: int) -> Tensor:
     """Distance of every point to its k-th nearest other: (N, F) -> (N,)."""
     return torch.cat([distance.kthvalue(k + 1, 1).values for _, distance in distances(x, x)])  # the first is itself
+
+
+_LAST: dict[int, tuple[Tensor, Tensor]] = {}  # k: real points, and their radii, for the next model on the same data
+
+
+def _radii_of_real(x: Tensor, k: int) -> Tensor:
+    """`_radii`, remembered for the same points, which many models are compared with in turn."""
+    known = _LAST.get(k)
+    if known is None or (known[0].device, known[0].dtype) != (x.device, x.dtype) or not torch.equal(known[0], x):
+        _LAST[k] = known = x.detach().clone(), _radii(x, k)
+    return known[1]
