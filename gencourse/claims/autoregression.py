@@ -252,7 +252,7 @@ def dilation_doubles_the_context(
     "ticked although the sentence was not so.",
 )
 def each_longer_context_is_better(gains: Mapping[str, Measured]) -> list[Part]:
-    """`gains`: bits a sample saved by each context over the next shorter one, over seeds, in pairs of one seed; each name
+    """`gains`: bits a sample saved by each context over the next shorter one, over seeds, in pairs of one seed; a name
     begins with the longer context's milliseconds. "Better" asks for more than 0.
     """
     in_order = sorted(gains.items(), key=lambda item: float(item[0].split()[0]))
