@@ -131,9 +131,9 @@ def as_stored(thing: Any) -> Any:
 def from_stored(thing: Any) -> Any:
     """The inverse of `as_stored`."""
     if isinstance(thing, Mapping):
-        if tuple(thing) == Interval._fields:
+        if thing.keys() == set(Interval._fields):  # in any order: a notebook's file has its keys sorted
             ends = {"low": float("-inf"), "high": float("inf")}
-            return Interval(*(ends.get(name) if value is None else value for name, value in thing.items()))
+            return Interval(**{name: ends.get(name) if value is None else value for name, value in thing.items()})
         return {key: from_stored(value) for key, value in thing.items()}
     if isinstance(thing, list):
         return [from_stored(each) for each in thing]

@@ -30,7 +30,7 @@ from gencourse.metrics.likeness import (
 )
 from gencourse.metrics.modes import ModeStatistics, mode_statistics
 from gencourse.metrics.pictures import Spectrum, sharpness, slant, spectrum, thickness
-from gencourse.metrics.receptive import receptive_field
+from gencourse.metrics.receptive import reach, receptive_field
 from gencourse.metrics.sounds import warped_distance
 
 __all__ = [
@@ -64,6 +64,7 @@ __all__ = [
     "nearest_ratio",
     "patch_frequencies",
     "precision_recall",
+    "reach",
     "receptive_field",
     "share_in_holes",
     "share_interval",
