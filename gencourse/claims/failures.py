@@ -160,8 +160,10 @@ def ascent_ends_where_the_judge_sees_digits_and_there_are_none(
     digits, which is 1 for these; half as much again is 1.5. The weakest of the starts decides. `inside_digits`: share
     of unseen digits in their own region, without which to lie outside means nothing.
     """
-    weakest = {name: min(rows.values(), key=lambda each: each.low) for name, rows in
-               (("taken", taken), ("outside", outside), ("far", far))}  # fmt: skip
+    weakest = {
+        name: min(rows.values(), key=lambda each: each.low)
+        for name, rows in (("taken", taken), ("outside", outside), ("far", far))
+    }
     return [
         above("seeds in which D takes them for digits, fewest of all starts", weakest["taken"], 0.8, form=".2f"),
         above("seeds in which they lie outside, fewest of all starts", weakest["outside"], 0.8, form=".2f"),
@@ -189,13 +191,20 @@ def a_plain_gan_loses_modes_and_the_recipe_fewer(
     method 10).
     """
     return [
-        *(above(f"{points}: plain runs with a mode missing", share, 0.5, form=".2f") for points, share in plain.items()),
         *(
-            below(f"{points}: the recipe's share less the plain game's", difference(recipe[points], plain[points]), 0,
-                  form=".2f")
+            above(f"{points}: plain runs with a mode missing", share, 0.5, form=".2f")
+            for points, share in plain.items()
+        ),
+        *(
+            below(
+                f"{points}: the recipe's share less the plain game's",
+                difference(recipe[points], plain[points]),
+                0,
+                form=".2f",
+            )
             for points in plain
         ),
-    ]  # fmt: skip
+    ]
 
 
 def difference(first: Interval, second: Interval) -> Interval:

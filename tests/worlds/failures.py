@@ -1,8 +1,7 @@
 """Worlds for the claims of chapter 05."""
 
-from worlds import World
-
 from gencourse.metrics import Interval
+from worlds import World
 
 
 def share(yes, low, high):
@@ -109,13 +108,18 @@ WORLDS = {
         false={
             "from one start D cannot be climbed": {"taken": but(STARTS, "noise", NONE)},
             "from one start digits come out": {"outside": but(STARTS, "samples", NONE)},
-            "digits moved a little": {"far": {"noise": Interval(3.2, 3.0, 3.4, 20), "digits": Interval(1.1, 1, 1.2, 20)}},
+            "digits moved a little": {
+                "far": {"noise": Interval(3.2, 3.0, 3.4, 20), "digits": Interval(1.1, 1, 1.2, 20)}
+            },
             "the witness sees no digits at all": {"inside_digits": Interval(0.02, 0.01, 0.03, 20)},
         },
         undecided={"from one start in half of the seeds": {"taken": but(STARTS, "digits", share(0.8, 0.58, 0.92))}},
     ),
     "GA8": World(
-        true={"plain": {"ring": share(0.75, 0.53, 0.89), "grid": share(0.95, 0.76, 0.99)}, "recipe": each(("ring", "grid"), NONE)},
+        true={
+            "plain": {"ring": share(0.75, 0.53, 0.89), "grid": share(0.95, 0.76, 0.99)},
+            "recipe": each(("ring", "grid"), NONE),
+        },
         false={
             "the plain game loses few on the ring": {
                 "plain": {"ring": share(0.35, 0.3, 0.4), "grid": share(0.95, 0.76, 0.99)}
@@ -123,10 +127,14 @@ WORLDS = {
             "the plain game loses few on the grid": {
                 "plain": {"ring": share(0.75, 0.53, 0.89), "grid": share(0.35, 0.3, 0.4)}
             },
-            "the recipe loses more on the ring": {"recipe": {"ring": ALL, "grid": NONE},
-                                                  "plain": {"ring": share(0.6, 0.53, 0.7), "grid": ALL}},
-            "the recipe loses more on the grid": {"recipe": {"ring": NONE, "grid": ALL},
-                                                  "plain": {"ring": ALL, "grid": share(0.6, 0.53, 0.7)}},
+            "the recipe loses more on the ring": {
+                "recipe": {"ring": ALL, "grid": NONE},
+                "plain": {"ring": share(0.6, 0.53, 0.7), "grid": ALL},
+            },
+            "the recipe loses more on the grid": {
+                "recipe": {"ring": NONE, "grid": ALL},
+                "plain": {"ring": ALL, "grid": share(0.6, 0.53, 0.7)},
+            },
             "the recipe loses all modes always": {
                 "recipe": {"ring": share(1.0, 0.99, 1.0), "grid": share(1.0, 0.99, 1.0)}
             },
@@ -136,4 +144,4 @@ WORLDS = {
             "the recipe does as the plain game": {"recipe": {"ring": share(0.75, 0.53, 0.89), "grid": NONE}},
         },
     ),
-}  # fmt: skip
+}
