@@ -34,6 +34,21 @@ def test_every_method_plays_and_is_counted(method):
     assert first["collapsed"]  # after a few steps nothing is found
 
 
+def test_the_control_of_r1_changes_nothing_but_r1(monkeypatch):
+    played, play = [], failures.play
+
+    def watched(method, x, *others):
+        gan, history = play(method, x, *others)
+        played.append((method, gan.r1, x))
+        return gan, history
+
+    monkeypatch.setattr(failures, "play", watched)
+    with_it, without = failures.mode_collapse(3, method="recipe", effort=0.002), failures.r1_off(3, effort=0.002)
+    (recipe, r1, x), (control, none, same) = played
+    assert r1 > 0 == none and torch.equal(x, same) and with_it.keys() == without.keys() and with_it != without
+    assert control._replace(game=recipe.game) == recipe and {**control.game, "r1": r1} == recipe.game
+
+
 def test_more_updates_of_the_discriminator_are_paid_for(monkeypatch):
     played, history = [], GANHistory(loss_g=[1.0], d_fake=[0.5])
     monkeypatch.setattr(failures, "fit_gan", lambda *_, **how: played.append(how) or history)

@@ -16,7 +16,11 @@ Rule = Callable[..., list[Part]]
 
 @dataclass(frozen=True)
 class Decision:
-    """What the rule of a claim said of some measurements: the outcome, and each part of it."""
+    """What the rule of a claim said of some measurements: the outcome, and each part of it.
+
+    >>> print(*Decision(Outcome.HOLDS, [Part("leaking pairs", "0", "less than 1", Outcome.HOLDS)]).parts)
+    ✓ leaking pairs: 0; asked: less than 1
+    """
 
     outcome: Outcome
     parts: list[Part]
@@ -27,9 +31,15 @@ class Claim:
     """A sentence of the lecture notes as an experiment that can fail.
 
     `sentence` is the notes' own, `claim` the same made testable, `measured_by` what decides it. `rule` takes the
-    measurements and returns the parts of the decision; it was written on the day `since`, before the runs that it
-    judges, and `before` tells what an earlier rule was and why it went. A claim is `exact` where no training, no clock
+    measurements and returns the parts of the decision; it was written on the day `since`, and `before` tells what an
+    earlier rule was and why it went. A claim is `exact` where no training, no clock
     and no chance stands between the sentence and its measurement: it comes out alike in every run.
+
+    >>> from gencourse.claims.outcome import below
+    >>> rule = lambda leaks: [below("pairs", leaks, 1)]
+    >>> toy = Claim("ST9", "00_start_here", "Notes.", "Nothing leaks.", "pairs that leak", rule)
+    >>> toy.decide(leaks=3).outcome
+    <Outcome.FAILS: 'does not hold'>
     """
 
     id: str

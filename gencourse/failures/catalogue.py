@@ -21,6 +21,7 @@ STUDIES: dict[str, Callable[..., dict]] = {
     "posterior-collapse": vae.posterior_collapse,
     "holes": vae.holes,
     "mode-collapse": gan.mode_collapse,
+    "r1-off": gan.r1_off,
     "signals": gan.signals,
     "too-strong": gan.too_strong,
     "balance": gan.balance,

@@ -64,9 +64,24 @@ def mode_collapse(
     """
     if method not in METHODS:
         raise ValueError(f"method is {method!r}; expected one of {', '.join(METHODS)}")
+    return _count_modes(METHODS[method], points, seed, steps_d, effort)
+
+
+@usual_settings()
+def r1_off(seed: int, *, points: Points = "ring", effort: float = 1.0) -> dict[str, float]:
+    """The control of R1: the "recipe" of `mode_collapse` with γ = 0, and nothing else changed.
+
+    Steps, step sizes, averaging and networks are the recipe's, and data and first weights those of its seed. Returns
+    modes, good, reverse_kl, collapsed, loss_g and d_fake, as in `mode_collapse`.
+    """
+    return _count_modes(METHODS["recipe"]._replace(game=RECIPE["game"] | dict(r1=0.0)), points, seed, 1, effort)
+
+
+def _count_modes(method: Method, points: Points, seed: int, steps_d: int, effort: float) -> dict[str, float]:
+    """What `mode_collapse` returns."""
     generator = torch.Generator().manual_seed(seed)
     where = plane(points, 50_000, generator)
-    steps = max(1, round(METHODS[method].steps * effort * 2 / (1 + steps_d)))
+    steps = max(1, round(method.steps * effort * 2 / (1 + steps_d)))
     gan, history = play(method, where.x, seed, steps, generator, steps_d)
     found = metrics.mode_statistics(gan.sample(2500, generator), where.centres, where.sigma)
     missing = found.captured < len(where.centres) or found.high_quality < 0.1
@@ -81,10 +96,10 @@ def mode_collapse(
 
 
 def play(
-    method: MethodName, x: Tensor, seed: int, steps: int, generator: torch.Generator, steps_d: int = 1
+    method: MethodName | Method, x: Tensor, seed: int, steps: int, generator: torch.Generator, steps_d: int = 1
 ) -> tuple[GAN, GANHistory]:
-    """A contest by one of METHODS on the points x, with weights of this seed."""
-    how = METHODS[method]
+    """A contest by one of METHODS, or by another method, on the points x, with weights of this seed."""
+    how = METHODS[method] if isinstance(method, str) else method
     gan = plane_gan(seed, pack=how.pack, **how.game)
     shared = {key: RECIPE["fit"][key] for key in ("batch_size", "betas")}
     steady = {key: RECIPE["fit"][key] for key in ("anneal", "average")} if how.steady else {}
