@@ -109,6 +109,7 @@ def find(id: str) -> Claim:
 def as_stored(thing: Any) -> Any:
     """Measurements as JSON has them: numbers, texts, lists, mappings, and intervals as mappings of four numbers.
 
+    The keys of a mapping are sorted, as the file of a notebook sorts them, so that a rule sees the same order there.
     Raises TypeError for other things.
     """
     if isinstance(thing, Interval):
@@ -118,7 +119,7 @@ def as_stored(thing: Any) -> Any:
     if isinstance(thing, int | float):
         return thing
     if isinstance(thing, Mapping):
-        return {str(key): as_stored(value) for key, value in thing.items()}
+        return {str(key): as_stored(value) for key, value in sorted(thing.items(), key=lambda pair: str(pair[0]))}
     if isinstance(thing, list | tuple):
         return [as_stored(each) for each in thing]
     if hasattr(thing, "tolist"):  # arrays and tensors, and their numbers
@@ -131,9 +132,9 @@ def as_stored(thing: Any) -> Any:
 def from_stored(thing: Any) -> Any:
     """The inverse of `as_stored`."""
     if isinstance(thing, Mapping):
-        if tuple(thing) == Interval._fields:
+        if set(thing) == set(Interval._fields):  # in whatever order: a notebook's file sorts its keys
             ends = {"low": float("-inf"), "high": float("inf")}
-            return Interval(*(ends.get(name) if value is None else value for name, value in thing.items()))
+            return Interval(*(ends.get(name) if thing[name] is None else thing[name] for name in Interval._fields))
         return {key: from_stored(value) for key, value in thing.items()}
     if isinstance(thing, list):
         return [from_stored(each) for each in thing]

@@ -135,7 +135,7 @@ class Failure:
 
     def picture(self, position: int) -> Figure:
         """The symptom at a position of the dial, 1 to 4, and at its right the detector at all four: a Figure."""
-        figure, (left, right) = plt.subplots(1, 2, figsize=(7.6, 3.1), dpi=72, width_ratios=(1.1, 1))
+        figure, (left, right) = plt.subplots(1, 2, figsize=(7.6, 3.1), dpi=66, width_ratios=(1.1, 1))
         self.draw(left, self.values[position - 1])
         for outcome, style in zip(self.shows, ("o-", "s--"), strict=False):
             here = [self.rows[value][outcome] for value in self.values]
