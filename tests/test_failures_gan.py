@@ -88,3 +88,17 @@ def test_apart_is_zero_on_the_data_and_notices_both_bad_and_missing():
     x = torch.randn(200, 2, generator=torch.Generator().manual_seed(0))
     assert failures.apart(x, x) == pytest.approx(0, abs=1e-3)
     assert failures.apart(x[:1].expand(200, 2), x) > 0.5 < failures.apart(x + 5, x)
+
+
+def test_equal_steps_are_the_contest_of_equal_ratio(monkeypatch):
+    fit, rates = failures.fit_gan, []
+
+    def brief(*arguments, lr, steps, **others):
+        rates.append(lr)
+        return fit(*arguments, lr=lr, steps=20, **others)
+
+    monkeypatch.setattr(failures, "fit_gan", brief)
+    assert failures.equal_steps(0) == failures.balance(0)
+    failures.equal_steps(0, size=1e-4)
+    failures.balance(0, ratio=100.0)
+    assert rates == [(1e-3, 1e-3), (1e-3, 1e-3), (1e-4, 1e-4), pytest.approx((1e-2, 1e-4))]

@@ -172,11 +172,26 @@ def balance(seed: int, *, loss: Loss = "non-saturating", ratio: float = 1.0) -> 
         lead: D(x) - D(G(z)), mean over the last 500 steps: 0 if the discriminator cannot tell, 1 if it always can.
         gradient: norm of the generator's gradient, mean over the last 500 steps.
     """
+    return _match(seed, loss, (1e-3 * ratio**0.5, 1e-3 / ratio**0.5))
+
+
+@usual_settings()
+def equal_steps(seed: int, *, loss: Loss = "non-saturating", size: float = 1e-3) -> dict[str, float]:
+    """The contest of `balance` with one step size, `size`, for both players: is a step size bad by itself?
+
+    At the ends of `balance` one player takes steps of 10⁻², the other of 10⁻⁴. Here both take the one, or both the
+    other: what is bad in `balance` and not here comes from their ratio. Returns what `balance` does:
+
+        apart, modes, good, lead, gradient: see there.
+    """
+    return _match(seed, loss, (size, size))
+
+
+def _match(seed: int, loss: Loss, lr: tuple[float, float]) -> dict[str, float]:
+    """2,000 steps on the ring with step sizes of discriminator and generator; what `balance` returns."""
     generator = torch.Generator().manual_seed(seed)
     where, gan = plane("ring", 20_000, generator), plane_gan(seed, hidden=(64, 64), loss=loss)
-    history = fit_gan(
-        gan, where.x, steps=2000, batch_size=128, lr=(1e-3 * ratio**0.5, 1e-3 / ratio**0.5), generator=generator
-    )
+    history = fit_gan(gan, where.x, steps=2000, batch_size=128, lr=lr, generator=generator)
     samples = gan.sample(2500, generator)
     found = metrics.mode_statistics(samples, where.centres, where.sigma)
     d_real, d_fake, gradient = (history.smooth(key, 500)[-1] for key in ("d_real", "d_fake", "grad_norm_g"))
