@@ -124,7 +124,12 @@ def binarise(x: Tensor, generator: torch.Generator) -> Tensor:
 
 
 class SpokenWords(NamedTuple):
-    """Recordings of one speaker, one word or short phrase each."""
+    """Recordings of one speaker, one word or short phrase each.
+
+    >>> test = spoken_words("test")
+    >>> len(test.waveforms) == len(test.words) == len(test.names)
+    True
+    """
 
     waveforms: list[Tensor]  # each (T,) float32 in [-1, 1], 8,000 samples a second
     words: list[str]  # what is said: "five", "January", "question mark"
@@ -132,7 +137,12 @@ class SpokenWords(NamedTuple):
 
 
 class Windows(NamedTuple):
-    """Pieces of recordings, all of one length."""
+    """Pieces of recordings, all of one length.
+
+    >>> pieces = windows(spoken_words("test"), 4000)
+    >>> pieces.levels.shape[1], vocabulary()[pieces.words[0]] == spoken_words("test").words[0]
+    (4000, True)
+    """
 
     levels: Tensor  # (N, length) µ-law levels, uint8 (int64 when there are more than 256)
     words: Tensor  # (N,) int64: the index in vocabulary() of the word that the piece is cut from
@@ -275,7 +285,11 @@ def tiny_images(side: int) -> Tensor:
 
 
 class Modes(NamedTuple):
-    """A mixture of round Gaussians in the plane, all of one weight and width."""
+    """A mixture of round Gaussians in the plane, all of one weight and width.
+
+    >>> len(RING.centres), RING.sigma
+    (8, 0.01)
+    """
 
     centres: Tensor  # (K, 2) float32
     sigma: float  # standard deviation, along each axis

@@ -64,7 +64,15 @@ def test_the_ledger_is_whole():
     assert all(claim.id in repr(shown) and claim.id in shown._repr_html_() for claim in CLAIMS.values())
 
 
+@pytest.fixture
+def undecided_by_a_rule(monkeypatch):
+    """AR1 and AR4 as claims that a notebook itself decides."""
+    for id in ("AR1", "AR4"):
+        monkeypatch.setitem(CLAIMS, id, replace(CLAIMS[id], rule=None))
+
+
 @pytest.mark.parametrize("yes", [True, np.True_, torch.tensor(True), torch.tensor([True])])
+@pytest.mark.usefixtures("undecided_by_a_rule")
 def test_a_claim_that_holds_is_shown_with_its_measurement(yes, capsys):
     assert confirm("AR1", yes, "Σp = 1.000000") is None
     shown = capsys.readouterr().out
@@ -72,6 +80,7 @@ def test_a_claim_that_holds_is_shown_with_its_measurement(yes, capsys):
 
 
 @pytest.mark.parametrize("no", [False, np.False_, torch.tensor(False)])
+@pytest.mark.usefixtures("undecided_by_a_rule")
 def test_a_claim_that_does_not_hold_is_shown_and_raises(no, capsys):
     with pytest.raises(ClaimError, match="AR4 does not hold.*99 nats"):
         confirm("AR4", no, "99 nats")
@@ -79,6 +88,7 @@ def test_a_claim_that_does_not_hold_is_shown_and_raises(no, capsys):
     assert issubclass(ClaimError, AssertionError)
 
 
+@pytest.mark.usefixtures("undecided_by_a_rule")
 def test_at_a_lower_effort_it_is_shown_and_does_not_raise(capsys):
     confirm("AR4", False, "99 nats", strict=False)
     assert "✗ not at this effort" in capsys.readouterr().out
@@ -88,11 +98,13 @@ def test_at_a_lower_effort_it_is_shown_and_does_not_raise(capsys):
     "holds",
     [math.nan, torch.tensor(math.nan), 1, None, "yes", torch.tensor([True, False]), np.array([]), [True]],
 )
+@pytest.mark.usefixtures("undecided_by_a_rule")
 def test_what_is_no_truth_value_is_refused(holds):
     with pytest.raises(TypeError, match="one truth value is expected"):
         confirm("AR1", holds, "Σp = 1")
 
 
+@pytest.mark.usefixtures("undecided_by_a_rule")
 def test_other_wrong_arguments_are_refused():
     with pytest.raises(KeyError, match="'AR11'.*AR1, AR2"):
         confirm("AR11", True, "something")
@@ -118,6 +130,7 @@ def interrupted_at(step):
 
 @pytest.mark.parametrize("holds", [True, False])
 @pytest.mark.parametrize("kind", ["one", "list", "dict"])
+@pytest.mark.usefixtures("undecided_by_a_rule")
 def test_after_an_interrupted_training_a_claim_is_not_measured(kind, holds, capsys):
     whole, part = SimpleNamespace(interrupted=False), interrupted_at(3)
     after = {"one": part, "list": [whole, part], "dict": {"a": whole, "b": part}}[kind]
@@ -129,6 +142,7 @@ def test_after_an_interrupted_training_a_claim_is_not_measured(kind, holds, caps
     assert not set("✓✗") & set(shown)
 
 
+@pytest.mark.usefixtures("undecided_by_a_rule")
 def test_after_whole_trainings_a_claim_is_measured(capsys):
     whole = SimpleNamespace(interrupted=False)
     confirm("AR4", True, "99 nats", after=whole)
@@ -138,6 +152,7 @@ def test_after_whole_trainings_a_claim_is_measured(capsys):
 
 
 @pytest.mark.parametrize("after", [5, None, "history", [None], {"a": 1.0}])
+@pytest.mark.usefixtures("undecided_by_a_rule")
 def test_what_is_no_history_is_refused(after):
     with pytest.raises(TypeError, match="after is .*expected what `fit`"):
         confirm("AR1", True, "Σp = 1", after=after)
@@ -168,6 +183,7 @@ def test_a_decision_is_stored_with_what_it_rests_on(monkeypatch):
     stored = json.loads(json.dumps(shown[0]._repr_mimebundle_()[MIME]))
     assert stored["claim"] == "ST1" and stored["outcome"] == "not settled"
     assert stored["measurements"]["flipped"] == {"value": 0.3, "low": None, "high": None, "n": 1}
+    stored["measurements"] = json.loads(json.dumps(stored["measurements"], sort_keys=True))  # as nbformat writes it
     again = CLAIMS["ST1"].decide(**from_stored(stored["measurements"]))
     assert [str(part.outcome) for part in again.parts] == [part["outcome"] for part in stored["parts"]]
 
@@ -197,6 +213,16 @@ def test_at_a_lower_effort_only_an_exact_claim_is_decided(monkeypatch):
     confirm("ST1", **ST1, effort=0.1)
     assert repr(shown[-1]).startswith("○ ST1 is not decided at effort 0.1")
     assert shown[-1]._repr_mimebundle_()[MIME]["outcome"] == "not decided"
+
+
+def test_where_tests_expect_an_outcome_an_exact_claim_that_comes_out_otherwise_is_an_error(monkeypatch, capsys):
+    monkeypatch.setenv("GENCOURSE_OUTCOMES", json.dumps({"ST1": "holds"}))
+    confirm("ST1", **ST1)
+    with pytest.raises(ClaimError, match="ST1 does not hold, and was expected to come out as: holds. .*share of tails"):
+        confirm("ST1", **{**ST1, "flipped": 0.001})
+    monkeypatch.setitem(CLAIMS, "ST1", replace(CLAIMS["ST1"], exact=False))
+    confirm("ST1", **{**ST1, "flipped": 0.001})
+    assert "✗ ST1 does not hold" in capsys.readouterr().out
 
 
 def test_measurements_that_the_rule_does_not_take_are_refused():
@@ -231,6 +257,7 @@ def test_what_was_not_measured_is_not_listed_as_holding(monkeypatch, tmp_path):
     assert "○ ST1" in stage.claims([stored, *others]) and "✓ ST1" not in stage.claims([stored, *others])
 
 
+@pytest.mark.usefixtures("undecided_by_a_rule")
 def test_what_was_measured_is_escaped_in_html(monkeypatch):
     shown = []
     monkeypatch.setattr("gencourse.claims.shown.show", shown.append)

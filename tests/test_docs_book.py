@@ -64,8 +64,31 @@ def test_every_claim_stands_with_what_was_measured(book, notebooks):
     for notebook in notebooks:
         due = {claim.id for claim in CLAIMS.values() if claim.notebook == notebook.name}
         assert set(notebook.measured) == due  # each found in a stored output
-        for cell, held, measured in notebook.measured.values():
-            assert held and measured in page.text and f"{notebook.name}.html#{cell}" in page.links
+        for it in notebook.measured.values():
+            assert f"{it.mark} {it.claim}" in page.text and f"{notebook.name}.html#{it.cell}" in page.links
+            assert all(" ".join(line.split()) in " ".join(page.text.split()) for line in it.lines), it.claim
+
+
+def test_a_claim_is_listed_by_its_outcome(notebooks):
+    import course
+    import stage
+
+    stored = {
+        "claim": "ST1",
+        "parts": [{"what": "a < b", "measured": "3", "asked": "less than 1", "outcome": "does not hold"}],
+    }
+    for outcome, mark in {
+        "holds": "✓ ST1 holds",
+        "does not hold": "✗ ST1 does not hold",
+        "not settled": "? ST1 is not settled",
+    }.items():
+        notebook = next(each for each in course.notebooks() if each.name == "00_start_here")
+        for cell in notebook.node.cells:
+            for output in cell.get("outputs", []):
+                if course.decision(output, cell.id):
+                    output.data[course.MIME] = {**stored, "outcome": outcome}
+        page = stage.claims([notebook])
+        assert mark in page and "✗ a &lt; b: 3; asked: less than 1" in page
 
 
 def test_every_exercise_stands_with_its_minutes_and_place(book, notebooks):

@@ -34,6 +34,21 @@ def test_every_method_plays_and_is_counted(method):
     assert first["collapsed"]  # after a few steps nothing is found
 
 
+def test_the_control_of_r1_changes_nothing_but_r1(monkeypatch):
+    played, play = [], failures.play
+
+    def watched(method, x, *others):
+        gan, history = play(method, x, *others)
+        played.append((method, gan.r1, x))
+        return gan, history
+
+    monkeypatch.setattr(failures, "play", watched)
+    with_it, without = failures.mode_collapse(3, method="recipe", effort=0.002), failures.r1_off(3, effort=0.002)
+    (recipe, r1, x), (control, none, same) = played
+    assert r1 > 0 == none and torch.equal(x, same) and with_it.keys() == without.keys() and with_it != without
+    assert control._replace(game=recipe.game) == recipe and {**control.game, "r1": r1} == recipe.game
+
+
 def test_more_updates_of_the_discriminator_are_paid_for(monkeypatch):
     played, history = [], GANHistory(loss_g=[1.0], d_fake=[0.5])
     monkeypatch.setattr(failures, "fit_gan", lambda *_, **how: played.append(how) or history)
@@ -73,3 +88,17 @@ def test_apart_is_zero_on_the_data_and_notices_both_bad_and_missing():
     x = torch.randn(200, 2, generator=torch.Generator().manual_seed(0))
     assert failures.apart(x, x) == pytest.approx(0, abs=1e-3)
     assert failures.apart(x[:1].expand(200, 2), x) > 0.5 < failures.apart(x + 5, x)
+
+
+def test_equal_steps_are_the_contest_of_equal_ratio(monkeypatch):
+    fit, rates = failures.fit_gan, []
+
+    def brief(*arguments, lr, steps, **others):
+        rates.append(lr)
+        return fit(*arguments, lr=lr, steps=20, **others)
+
+    monkeypatch.setattr(failures, "fit_gan", brief)
+    assert failures.equal_steps(0) == failures.balance(0)
+    failures.equal_steps(0, size=1e-4)
+    failures.balance(0, ratio=100.0)
+    assert rates == [(1e-3, 1e-3), (1e-3, 1e-3), (1e-4, 1e-4), pytest.approx((1e-2, 1e-4))]

@@ -10,7 +10,7 @@ from torch.distributions import Bernoulli, Normal, kl_divergence
 from gencourse import checkpoints, data, metrics
 from gencourse.data import tiny_images
 from gencourse.failures import vae as failures
-from gencourse.failures.vae import ContextVAE, blur, charged, holes, memorise, posterior_collapse
+from gencourse.failures.vae import ContextVAE, blur, charged, holes, memorise, posterior_collapse, restored, soft
 from gencourse.models.settings import weights_of
 
 SCORES = ("c_t", "swapped", "nearer", "memorised")
@@ -18,6 +18,13 @@ KEYS = {
     blur: {"grey", "grey_codes", "kl", "used", "predicted", "agrees"},
     memorise: {"gap", "gap_decoded"} | {a + b for a in ("", "fitted_", "codes_", "control_", "floor_") for b in SCORES},
     posterior_collapse: {"kl", "active", "kl_largest", "nats", "collapsed"},
+    restored: {"scale"}
+    | {
+        f"{what}_{which}"
+        for what in ("wrong", "recognised", "real", "nats", "tempered")
+        for which in ("train", "unseen", "spare")
+    },
+    soft: {"decoded", "restored", "drawn", "blurred", "again", "kl"},
     holes: {"frechet_prior", "frechet_codes", "in_holes", "aggregate_kl"},
 }
 
@@ -125,6 +132,32 @@ def test_new_examples_score_as_chance_does():
     z, nearer = (torch.tensor([score[key] for score in scores]) for key in ("c_t", "nearer"))
     assert abs(z.mean()) < 0.8 and abs(nearer.mean() - 0.5) < 0.05
     assert sum(score["memorised"] for score in scores) <= 2
+
+
+# ------------------------------------------------------------------------------------------- restored, soft
+
+
+def test_before_it_has_learnt_anything_training_digits_come_back_no_better_than_others(monkeypatch):
+    train(monkeypatch, steps=1)
+    result = restored(0)
+    assert abs(result["wrong_unseen"] - result["wrong_train"]) < 0.005
+    assert abs(result["tempered_unseen"] - result["tempered_train"]) < 8 and result["recognised_train"] < 0.3
+    assert min(result["real_train"], result["real_unseen"], result["real_spare"]) > 0.98
+
+
+def test_the_scale_of_the_logits_finds_what_was_done_to_them():
+    chance = torch.Generator().manual_seed(0)
+    logits = torch.randn(50, 1, 4, 4, generator=chance)
+    x = torch.bernoulli(logits.sigmoid(), generator=chance)
+    assert failures.nats_of(logits, x) < failures.nats_of(4 * logits, x)
+    assert failures.nats_of(0 * logits, x) == pytest.approx(16 * math.log(2), rel=1e-6)
+
+
+def test_the_controls_of_softness_are_blurred_and_alike(monkeypatch):
+    train(monkeypatch, steps=5)
+    for sigma in (0.0, 0.5):
+        result = soft(0, sigma=sigma)
+        assert result["blurred"] < 0.25 and abs(result["again"] - 1) < 0.05
 
 
 # --------------------------------------------------------------------------------------- posterior collapse

@@ -565,3 +565,47 @@ def test_the_fair_floor_of_frechet_falls_with_n_and_lies_below_any_other_distrib
     assert metrics.frechet_distance(real[:2000], normal(2000, 5, 3) + 0.2) > max(large)
     with pytest.raises(ValueError, match="real has 4000 examples; expected at least 4002, for two sets of 2001"):
         metrics.frechet_floor(real, 2001, generator())
+
+
+# ------------------------------------------------------------------------------------ the nearest of many, quickly
+
+
+@pytest.mark.parametrize("kind", ["features", "pixels", "far from zero", "a crowd at one point"])
+def test_the_nearest_of_many_is_that_of_all_distances(kind):
+    x, others = normal(60, 20, 1).float(), normal(2000, 20, 2).float()
+    if kind == "pixels":
+        x, others = (x > 0).float(), (others > 0).float()
+    elif kind == "far from zero":
+        x, others = x + 1e4, others + 1e4
+    elif kind == "a crowd at one point":
+        others[:1500] = 3.0 + 1e-6 * others[:1500]
+    x[:5] = others[[3, 700, 1200, 1800, 1999]]  # copies
+    apart, which = metrics_clouds.nearest(x, others)
+    everything = torch.cat([distance for _, distance in metrics_clouds.distances(x, others)])
+    assert torch.allclose(apart, everything.min(1).values, rtol=1e-12, atol=1e-12)
+    assert (everything.gather(1, which[:, None])[:, 0] == everything.min(1).values).all()
+    assert (apart[:5] == 0).all()
+
+
+def test_c_t_of_distances_is_c_t():
+    train, held_out, samples = normal(300, 3, 1), normal(100, 3, 2), normal(80, 3, 3)
+    own, unseen = (metrics.nearest_distance(x, train) for x in (samples, held_out))
+    assert metrics.c_t_of_distances(own, unseen) == metrics.c_t(train, held_out, samples)
+
+
+def test_what_looks_copied_is_one_in_a_hundred_of_the_data_and_each_copy():
+    train, held_out, samples = normal(500, 3, 1), normal(1000, 3, 2), normal(1000, 3, 3)
+    unseen = metrics.nearest_distance(held_out, train)
+    assert metrics.looks_copied(metrics.nearest_distance(samples, train), unseen).double().mean() < 0.03
+    samples[:300] = train[:300]
+    looks = metrics.looks_copied(metrics.nearest_distance(samples, train), unseen)
+    assert looks[:300].all() and looks[300:].double().mean() < 0.03
+
+
+def test_the_radii_of_the_data_are_those_of_the_data_at_hand():
+    a, b, fake = normal(50, 2, 1), normal(50, 2, 2) * 3, normal(50, 2, 3)
+    first = metrics.precision_recall(a, fake)
+    assert metrics.precision_recall(b, fake) != first and metrics.precision_recall(a, fake) == first
+    a *= 5  # in place
+    assert metrics.density_coverage(a, fake, k=3) == metrics.density_coverage(a.clone(), fake, k=3)
+    assert metrics.precision_recall(a, fake) == metrics.precision_recall(a.clone(), fake) != first

@@ -1,7 +1,6 @@
 """What the models say of themselves: examples that hold, in every public class, and the types of all arguments."""
 
 import ast
-import doctest
 import inspect
 import pkgutil
 import time
@@ -10,26 +9,12 @@ from pathlib import Path
 
 import pytest
 import torch
+from test_examples import run
 
 from gencourse import models
 
 MODULES = [name for _, name, is_package in pkgutil.walk_packages(models.__path__, "gencourse.models.")]
 CLASSES = [value for name in models.__all__ if inspect.isclass(value := getattr(models, name))]
-
-
-def run(thing):
-    """Failures and attempts of the examples of a module or a class."""
-    outcome = [0, 0]
-    for test in doctest.DocTestFinder(exclude_empty=True).find(thing):
-        result = doctest.DocTestRunner(verbose=False).run(test)
-        outcome = [outcome[0] + result.failed, outcome[1] + result.attempted]
-    return outcome
-
-
-@pytest.mark.parametrize("name", MODULES)
-def test_the_examples_of_a_module_hold(name):
-    failed, _ = run(import_module(name))
-    assert failed == 0
 
 
 @pytest.mark.parametrize("model", CLASSES, ids=lambda model: model.__name__)
@@ -40,16 +25,6 @@ def test_every_public_class_has_an_example_that_is_quick_and_always_the_same(mod
         failed, attempted = run(model)
         assert attempted >= 2 and failed == 0
     assert time.process_time() - began < 0.1, "the second time, when all is compiled and loaded"
-
-
-def test_a_wrong_example_is_found():
-    class Wrong:
-        """
-        >>> 1 + 1
-        3
-        """
-
-    assert run(Wrong) == [1, 1]
 
 
 # -- types -------------------------------------------------------------------------------------------------------

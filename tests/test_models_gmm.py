@@ -741,8 +741,8 @@ def test_saved_and_loaded(kind, tmp_path):
     x = clusters()
     model, other = started(x, 3, kind), GMM(3, 2, kind)
     model.em_step(x)
-    storage.save(model, tmp_path / "mixture.safetensors", kind=kind)
-    assert storage.load(other, tmp_path / "mixture.safetensors") == {"kind": kind}
+    (tmp_path / "mixture.safetensors").write_bytes(storage.packed(model))
+    storage.load(other, tmp_path / "mixture.safetensors")
     assert torch.equal(model.log_prob(x), other.log_prob(x))
     with pytest.raises(ValueError, match="another model"):
         storage.load(GMM(4, 2, kind), tmp_path / "mixture.safetensors")

@@ -1298,8 +1298,8 @@ def test_weights_come_round(build, tmp_path):
     with torch.no_grad():
         for weight in other.parameters():
             weight.zero_()
-    storage.save(model, tmp_path / "w", nats=1.5)
-    assert storage.load(other, tmp_path / "w") == {"nats": 1.5}
+    (tmp_path / "w").write_bytes(storage.packed(model))
+    storage.load(other, tmp_path / "w")
     x = data(model)
     assert torch.equal(model.elbo(x, generator=generator()), other.elbo(x, generator=generator()))
     assert torch.equal(model.sample(3, generator()), other.sample(3, generator()))

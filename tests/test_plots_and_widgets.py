@@ -84,6 +84,7 @@ FIGURES = {
     "spectrogram": lambda: plots.spectrogram(plt.figure().gca(), tone()),
     "receptive_fields": lambda: plots.receptive_fields({"a": field(), "b": field(leak=True)}, (4, 4)),
     "nats_bars": lambda: plots.nats_bars({"chain": 140.0, "PixelCNN": [93.0, 95.0]}, {"paper (table 4)": 81.3}),
+    "nats_bars, stored": lambda: plots.nats_bars({"chain": 140.0}, {"paper": 81.3}, stored={"PixelCNN": 85.5}),
     "nats_bars, dice": lambda: plots.nats_bars({"chain": 140.0, "PixelCNN": 93.0}, {"paper (table 4)": 81.3}, 45.5),
     "learning_curves": lambda: plots.learning_curves({"a": history(), "b": history(seconds=20.0)}, "seconds"),
     "spectrograms": lambda: plots.spectrograms({"real": tone(), "generated": tone(500)}),

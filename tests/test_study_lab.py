@@ -4,7 +4,7 @@ import matplotlib.pyplot as plt
 import pytest
 
 from gencourse import study
-from gencourse.study.lab import Failure, estimates, explore, four, spread, table
+from gencourse.study.lab import Failure, by_seed, estimates, explore, four, ranks, spread, table
 
 
 @pytest.fixture
@@ -46,6 +46,16 @@ def test_the_spread_is_that_of_the_runs(capsys):
     values = [run.result["radius"] for run in study.load("dirac-orbit").runs if run.settings["r1"] == 0]
     (line,) = [line for line in capsys.readouterr().out.splitlines() if line.startswith("radius, 0.0 ")]
     assert f"least {min(values):.3g}" in line and f"most {max(values):.3g}" in line
+    assert f"median {sum(sorted(values)[49:51]) / 2:.3g}," in line  # of a hundred
+
+
+def test_runs_are_paired_by_their_seeds_and_compared_by_their_order():
+    settled = by_seed("dirac-orbit", "settled", r1=1.0)
+    assert list(settled) == list(range(100)) and all(settled.values())
+    with pytest.raises(KeyError, match="no run with"):
+        by_seed("dirac-orbit", "settled", r1=77.0)
+    assert ranks([1, 2, 3], [1, 2, 3])[0] == 0.5 and ranks([1e30, 2], [0, 1])[0] == 1
+    assert ranks(range(20), range(100, 120))[1] < 1e-6
 
 
 def test_a_failure_shows_its_symptom_and_its_detector(orbit):

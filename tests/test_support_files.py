@@ -14,10 +14,6 @@ from gencourse.support import storage
 from gencourse.support.files import write_whole
 
 
-def weights(path, n):
-    storage.save(nn.Linear(n, 1), path, n=n)
-
-
 def state(path, n):
     storage.write_state(path, {"tensors": nn.Linear(n, 1).state_dict(), "step": n})
 
@@ -33,7 +29,6 @@ def timings(path, n):
 
 # who writes, and what fills the file for it
 WRITERS = [
-    pytest.param(weights, storage, "save_file", id="weights"),
     pytest.param(state, storage, "save_file", id="state"),
     pytest.param(cells, nbformat, "write", id="notebook"),
     pytest.param(timings, Path, "write_text", id="timings"),

@@ -28,7 +28,7 @@ from trainings import (
 )
 
 from gencourse.models import PixelCNN, WaveNet, image_gan
-from gencourse.support.storage import load, read_state, save
+from gencourse.support.storage import load, packed, read_state
 from gencourse.training import fit, fit_gan, loop
 from gencourse.training.interrupts import Interrupts
 
@@ -356,7 +356,7 @@ def test_wrong_checkpoints_are_refused(tmp_path):
     with pytest.raises(ValueError, match=r"had another model \(weight: \(3, 4\) .*start anew"):
         fit(wide, X, checkpoint=run, **SETTINGS)
     assert run.read_bytes() == content
-    save(Line(), tmp_path / "weights")
+    (tmp_path / "weights").write_bytes(packed(Line()))
     with pytest.raises(ValueError, match=r"weights is no state of a run .*delete it, or name another checkpoint="):
         fit(Line(), X, checkpoint=tmp_path / "weights", **SETTINGS)
     save_file({"a": torch.zeros(1)}, tmp_path / "bare")

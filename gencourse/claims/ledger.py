@@ -16,7 +16,11 @@ Rule = Callable[..., list[Part]]
 
 @dataclass(frozen=True)
 class Decision:
-    """What the rule of a claim said of some measurements: the outcome, and each part of it."""
+    """What the rule of a claim said of some measurements: the outcome, and each part of it.
+
+    >>> print(*Decision(Outcome.HOLDS, [Part("leaking pairs", "0", "less than 1", Outcome.HOLDS)]).parts)
+    ✓ leaking pairs: 0; asked: less than 1
+    """
 
     outcome: Outcome
     parts: list[Part]
@@ -27,9 +31,15 @@ class Claim:
     """A sentence of the lecture notes as an experiment that can fail.
 
     `sentence` is the notes' own, `claim` the same made testable, `measured_by` what decides it. `rule` takes the
-    measurements and returns the parts of the decision; it was written on the day `since`, before the runs that it
-    judges, and `before` tells what an earlier rule was and why it went. A claim is `exact` where no training, no clock
+    measurements and returns the parts of the decision; it was written on the day `since`, and `before` tells what an
+    earlier rule was and why it went. A claim is `exact` where no training, no clock
     and no chance stands between the sentence and its measurement: it comes out alike in every run.
+
+    >>> from gencourse.claims.outcome import below
+    >>> rule = lambda leaks: [below("pairs", leaks, 1)]
+    >>> toy = Claim("ST9", "00_start_here", "Notes.", "Nothing leaks.", "pairs that leak", rule)
+    >>> toy.decide(leaks=3).outcome
+    <Outcome.FAILS: 'does not hold'>
     """
 
     id: str
@@ -99,6 +109,7 @@ def find(id: str) -> Claim:
 def as_stored(thing: Any) -> Any:
     """Measurements as JSON has them: numbers, texts, lists, mappings, and intervals as mappings of four numbers.
 
+    The keys of a mapping are sorted, as the file of a notebook sorts them, so that a rule sees the same order there.
     Raises TypeError for other things.
     """
     if isinstance(thing, Interval):
@@ -108,7 +119,7 @@ def as_stored(thing: Any) -> Any:
     if isinstance(thing, int | float):
         return thing
     if isinstance(thing, Mapping):
-        return {str(key): as_stored(value) for key, value in thing.items()}
+        return {str(key): as_stored(value) for key, value in sorted(thing.items(), key=lambda pair: str(pair[0]))}
     if isinstance(thing, list | tuple):
         return [as_stored(each) for each in thing]
     if hasattr(thing, "tolist"):  # arrays and tensors, and their numbers
@@ -121,9 +132,9 @@ def as_stored(thing: Any) -> Any:
 def from_stored(thing: Any) -> Any:
     """The inverse of `as_stored`."""
     if isinstance(thing, Mapping):
-        if tuple(thing) == Interval._fields:
+        if set(thing) == set(Interval._fields):  # in whatever order: a notebook's file sorts its keys
             ends = {"low": float("-inf"), "high": float("inf")}
-            return Interval(*(ends.get(name) if value is None else value for name, value in thing.items()))
+            return Interval(*(ends.get(name) if thing[name] is None else thing[name] for name in Interval._fields))
         return {key: from_stored(value) for key, value in thing.items()}
     if isinstance(thing, list):
         return [from_stored(each) for each in thing]

@@ -16,7 +16,11 @@ from gencourse.metrics import Interval
 
 
 class Outcome(StrEnum):
-    """What became of a claim, or of a part of it."""
+    """What became of a claim, or of a part of it.
+
+    >>> Outcome("not settled").mark
+    '?'
+    """
 
     HOLDS = "holds"
     FAILS = "does not hold"
@@ -30,7 +34,11 @@ class Outcome(StrEnum):
 
 @dataclass(frozen=True)
 class Part:
-    """One comparison: what was measured, the number in words, what was asked of it, and what came of it."""
+    """One comparison: what was measured, the number in words, what was asked of it, and what came of it.
+
+    >>> print(Part("passes an image", "784", "784", Outcome.HOLDS))
+    ✓ passes an image: 784; asked: 784
+    """
 
     what: str
     measured: str

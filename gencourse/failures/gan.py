@@ -64,9 +64,24 @@ def mode_collapse(
     """
     if method not in METHODS:
         raise ValueError(f"method is {method!r}; expected one of {', '.join(METHODS)}")
+    return _count_modes(METHODS[method], points, seed, steps_d, effort)
+
+
+@usual_settings()
+def r1_off(seed: int, *, points: Points = "ring", effort: float = 1.0) -> dict[str, float]:
+    """The control of R1: the "recipe" of `mode_collapse` with γ = 0, and nothing else changed.
+
+    Steps, step sizes, averaging and networks are the recipe's, and data and first weights those of its seed. Returns
+    modes, good, reverse_kl, collapsed, loss_g and d_fake, as in `mode_collapse`.
+    """
+    return _count_modes(METHODS["recipe"]._replace(game=RECIPE["game"] | dict(r1=0.0)), points, seed, 1, effort)
+
+
+def _count_modes(method: Method, points: Points, seed: int, steps_d: int, effort: float) -> dict[str, float]:
+    """What `mode_collapse` returns."""
     generator = torch.Generator().manual_seed(seed)
     where = plane(points, 50_000, generator)
-    steps = max(1, round(METHODS[method].steps * effort * 2 / (1 + steps_d)))
+    steps = max(1, round(method.steps * effort * 2 / (1 + steps_d)))
     gan, history = play(method, where.x, seed, steps, generator, steps_d)
     found = metrics.mode_statistics(gan.sample(2500, generator), where.centres, where.sigma)
     missing = found.captured < len(where.centres) or found.high_quality < 0.1
@@ -81,10 +96,10 @@ def mode_collapse(
 
 
 def play(
-    method: MethodName, x: Tensor, seed: int, steps: int, generator: torch.Generator, steps_d: int = 1
+    method: MethodName | Method, x: Tensor, seed: int, steps: int, generator: torch.Generator, steps_d: int = 1
 ) -> tuple[GAN, GANHistory]:
-    """A contest by one of METHODS on the points x, with weights of this seed."""
-    how = METHODS[method]
+    """A contest by one of METHODS, or by another method, on the points x, with weights of this seed."""
+    how = METHODS[method] if isinstance(method, str) else method
     gan = plane_gan(seed, pack=how.pack, **how.game)
     shared = {key: RECIPE["fit"][key] for key in ("batch_size", "betas")}
     steady = {key: RECIPE["fit"][key] for key in ("anneal", "average")} if how.steady else {}
@@ -157,11 +172,26 @@ def balance(seed: int, *, loss: Loss = "non-saturating", ratio: float = 1.0) -> 
         lead: D(x) - D(G(z)), mean over the last 500 steps: 0 if the discriminator cannot tell, 1 if it always can.
         gradient: norm of the generator's gradient, mean over the last 500 steps.
     """
+    return _match(seed, loss, (1e-3 * ratio**0.5, 1e-3 / ratio**0.5))
+
+
+@usual_settings()
+def equal_steps(seed: int, *, loss: Loss = "non-saturating", size: float = 1e-3) -> dict[str, float]:
+    """The contest of `balance` with one step size, `size`, for both players: is a step size bad by itself?
+
+    At the ends of `balance` one player takes steps of 10⁻², the other of 10⁻⁴. Here both take the one, or both the
+    other: what is bad in `balance` and not here comes from their ratio. Returns what `balance` does:
+
+        apart, modes, good, lead, gradient: see there.
+    """
+    return _match(seed, loss, (size, size))
+
+
+def _match(seed: int, loss: Loss, lr: tuple[float, float]) -> dict[str, float]:
+    """2,000 steps on the ring with step sizes of discriminator and generator; what `balance` returns."""
     generator = torch.Generator().manual_seed(seed)
     where, gan = plane("ring", 20_000, generator), plane_gan(seed, hidden=(64, 64), loss=loss)
-    history = fit_gan(
-        gan, where.x, steps=2000, batch_size=128, lr=(1e-3 * ratio**0.5, 1e-3 / ratio**0.5), generator=generator
-    )
+    history = fit_gan(gan, where.x, steps=2000, batch_size=128, lr=lr, generator=generator)
     samples = gan.sample(2500, generator)
     found = metrics.mode_statistics(samples, where.centres, where.sigma)
     d_real, d_fake, gradient = (history.smooth(key, 500)[-1] for key in ("d_real", "d_fake", "grad_norm_g"))

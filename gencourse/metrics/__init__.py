@@ -1,7 +1,15 @@
 """Yardsticks: how likely, how far it sees, how much alike, how varied, how much copied; and how sure a number is."""
 
 from gencourse.metrics.codes import kl_to_standard_normal, mutual_information, share_in_holes
-from gencourse.metrics.copying import Support, birthday_support, c_t, nearest_ratio
+from gencourse.metrics.copying import (
+    Support,
+    birthday_support,
+    c_t,
+    c_t_of_distances,
+    looks_copied,
+    nearest_distance,
+    nearest_ratio,
+)
 from gencourse.metrics.distributions import cell_probabilities, jensen_shannon, patch_frequencies, total_variation
 from gencourse.metrics.intervals import Interval, mean_interval, median_interval, share_interval
 from gencourse.metrics.likelihood import (
@@ -22,7 +30,7 @@ from gencourse.metrics.likeness import (
 )
 from gencourse.metrics.modes import ModeStatistics, mode_statistics
 from gencourse.metrics.pictures import Spectrum, sharpness, slant, spectrum, thickness
-from gencourse.metrics.receptive import receptive_field
+from gencourse.metrics.receptive import reach, receptive_field
 from gencourse.metrics.sounds import warped_distance
 
 __all__ = [
@@ -37,6 +45,7 @@ __all__ = [
     "bits_per_dimension",
     "bits_per_sample",
     "c_t",
+    "c_t_of_distances",
     "cell_probabilities",
     "density_coverage",
     "features",
@@ -45,14 +54,17 @@ __all__ = [
     "importance_bound",
     "jensen_shannon",
     "kl_to_standard_normal",
+    "looks_copied",
     "mean_interval",
     "median_interval",
     "mode_statistics",
     "mutual_information",
     "nats",
+    "nearest_distance",
     "nearest_ratio",
     "patch_frequencies",
     "precision_recall",
+    "reach",
     "receptive_field",
     "share_in_holes",
     "share_interval",

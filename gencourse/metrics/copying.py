@@ -54,11 +54,34 @@ def c_t(
     return sum(w * z for w, z in zip(weights, scores)) / sum(weights)
 
 
-def _z_u(train: Tensor, held_out: Tensor, samples: Tensor) -> float:
-    own, unseen = nearest(samples, train)[0], nearest(held_out, train)[0].sort().values
-    n, m = len(held_out), len(samples)
+def nearest_distance(x: Tensor, train: Tensor) -> Tensor:
+    """Distance of each of x to its nearest training example: (N, F), (M, F) -> (N,) float64. A copy has 0."""
+    check_features(x=x, train=train)
+    return nearest(x, train)[0]
+
+
+def looks_copied(own: Tensor, unseen: Tensor, quantile: float = 0.01) -> Tensor:
+    """Which samples lie nearer to the training data than all but a few unseen examples do: (m,) -> (m,) bool.
+
+    "A few" is the quantile: of samples of the law of the data that share is expected, the floor. Unlike C_T it counts
+    copies one by one, so that samples off the data do not hide them.
+
+    own, unseen: `nearest_distance` of the samples and of held-out examples to the same training data, (m,) and (n,).
+    """
+    quantile = number("quantile", quantile, "a number between 0 and 1", most=1, open_ended=True)
+    return own < unseen.quantile(quantile)
+
+
+def c_t_of_distances(own: Tensor, unseen: Tensor) -> float:
+    """`c_t` of distances that are known: `nearest_distance` of samples (m,) and of held-out examples (n,)."""
+    unseen = unseen.sort().values
+    n, m = len(unseen), len(own)
     u = (torch.searchsorted(unseen, own) + torch.searchsorted(unseen, own, right=True)).sum().item() / 2
     return (u - m * n / 2) / math.sqrt(m * n * (m + n + 1) / 12)
+
+
+def _z_u(train: Tensor, held_out: Tensor, samples: Tensor) -> float:
+    return c_t_of_distances(nearest(samples, train)[0], nearest(held_out, train)[0])
 
 
 def _k_means(x: Tensor, k: int, generator: torch.Generator, steps: int = 20) -> Tensor:
@@ -94,7 +117,12 @@ def nearest_ratio(train: Tensor, held_out: Tensor, samples: Tensor) -> Tensor:
 
 
 class Support(NamedTuple):
-    """How many different things a model makes, by its duplicates."""
+    """How many different things a model makes, by its duplicates.
+
+    >>> repeats = torch.arange(10.0).repeat(2)[:, None]  # each of ten things twice
+    >>> birthday_support(repeats).duplicates
+    10
+    """
 
     size: float  # estimate; inf if there is no duplicate
     at_least: float  # with a confidence of about 95 %

@@ -11,7 +11,12 @@ from gencourse.support.checks import number
 
 
 class ModeStatistics(NamedTuple):
-    """What samples show of a law with K known modes."""
+    """What samples show of a law with K known modes.
+
+    >>> centres = torch.tensor([[0.0, 0.0], [5.0, 0.0]])
+    >>> mode_statistics(torch.tensor([[0.1, 0.0], [0.0, 0.1], [2.5, 0.0], [-0.1, 0.0]]), centres, 0.1).high_quality
+    0.75
+    """
 
     captured: int  # modes that hold one sample of high quality at least
     high_quality: float  # share of the samples, 0 to 1

@@ -61,7 +61,13 @@ def sharpness(images: Tensor) -> Tensor:
 
 
 class Spectrum(NamedTuple):
-    """Power at rings of equal frequency."""
+    """Power at rings of equal frequency.
+
+    >>> stripes = torch.tensor([0.0, 1.0]).repeat(4).expand(1, 1, 8, 8)  # a wave of two pixels
+    >>> found = spectrum(stripes)
+    >>> found.frequency[found.power[1:].argmax() + 1].item()
+    0.5
+    """
 
     frequency: Tensor  # (R,) cycles a pixel, 0 to ½: a wave of two pixels
     power: Tensor  # (R,) squared ink

@@ -1,5 +1,6 @@
 """Which inputs an output depends on."""
 
+import copy
 from collections.abc import Sequence
 
 import torch
@@ -15,7 +16,8 @@ def receptive_field(
     """How strongly the prediction at `position` depends on every position of the event.
 
     Backpropagates from the logits at that position to random inputs, and keeps the largest gradient over
-    `n_probes` inputs: exactly zero where the model cannot see.
+    `n_probes` inputs: exactly zero where the model cannot see, and also where a unit that never opens hides what it
+    could see; `reach` tells the two apart.
 
     Args:
         model: has `event_shape`, `levels` and `logits`. position: index into `event_shape`, such as (0, 14, 14).
@@ -39,3 +41,40 @@ def receptive_field(
         weights = draw_noise(torch.randn, here.shape, x.device, generator)
         (gradient,) = torch.autograd.grad((here * weights).sum(), x)
     return gradient.abs().amax(0)
+
+
+def reach(model: nn.Module, position: Sequence[int]) -> Tensor:
+    """Which positions of the event the prediction at `position` can depend on, whatever the weights are.
+
+    The gradient of a network with random weights can be zero by chance: where a ReLU is shut for all probes, the path
+    through it is lost. Here, in a copy of the model, all weights of a layer are the same positive number, all biases
+    are small and positive, and all inputs are at the highest level. Then every ReLU on a path is open, all derivatives
+    along it are positive, and no two paths cancel: a gradient is zero exactly where the masks and the wiring leave no
+    path. This holds for networks of convolutions, linear layers, ReLU, tanh, σ, LSTM cells and sums of these.
+
+    Args:
+        model: as for `receptive_field`. position: index into `event_shape`.
+
+    Returns:
+        (*event_shape), bool.
+
+    Raises:
+        TypeError, ValueError: as `receptive_field`; a model with `fourier` features, whose derivatives change sign.
+    """
+    if getattr(model, "fourier", 0):
+        raise ValueError(f"the model has fourier={model.fourier}; expected 0: sines have derivatives of either sign")
+    opened = copy.deepcopy(model).double()
+    with torch.no_grad():
+        for parameter in opened.parameters():
+            # a weight (out, …) averages its inputs; a bias, for a layer or for places, is 0.01
+            parameter.fill_(1 / max(1, parameter[0].numel()) if parameter.dim() > 1 else 0.01)
+    shape = tuple(opened.event_shape)
+    if len(position) != len(shape) or not all(0 <= i < size for i, size in zip(position, shape)):
+        raise ValueError(f"position is {tuple(position)}; expected an index into event_shape {shape}")
+    with with_gradients():
+        x = torch.full((1, *shape), opened.levels - 1.0, dtype=torch.float64, device=first_weight(opened).device)
+        x.requires_grad_(True)
+        condition = None if opened.n_classes is None else torch.zeros(1, dtype=torch.long, device=x.device)
+        logits = opened.logits(x, condition)  # (1, levels, *event_shape)
+        (gradient,) = torch.autograd.grad(logits[(slice(None), slice(None), *position)].sum(), x)
+    return gradient[0] > 0

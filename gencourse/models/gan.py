@@ -75,7 +75,7 @@ def discriminator_loss(real_logits: Tensor, fake_logits: Tensor, loss: Loss = "n
 def generator_loss(fake_logits: Tensor, loss: Loss = "non-saturating") -> Tensor:
     """What G minimises: that its samples get high logits.
 
-        original             E[log(1 − D(G(z)))]    flat where D(G(z)) ≈ 0: where G is bad it learns nothing
+        original             E[log(1 − D(G(z)))]    saturates at D(G(z)) ≈ 0: D/(1 − D) times the gradient of the next
         non-saturating       −E[log D(G(z))]        the same fixed point, steepest there (arXiv:1406.2661, section 3)
         wasserstein, hinge   −E[l(G(z))]
 

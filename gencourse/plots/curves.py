@@ -22,8 +22,11 @@ def nats_bars(
     rows: Mapping[str, float | Sequence[float]],
     published: Mapping[str, float] | None = None,
     dice: float | None = None,
+    stored: Mapping[str, float] | None = None,
 ) -> Figure:
     """Test nats per image, measured here (plain bars) and published (hatched), the best at the top.
+
+    `stored` are those that stand on the card of a stored model, measured when it was made (dotted bars).
 
     With `dice`, the mean of `metrics.binarisation_entropy`, a line stands there, below which no model can come, and
     behind each number stand the nats beyond it.
@@ -31,9 +34,15 @@ def nats_bars(
     rows: {name: nats}, or {name: [nats of each seed]}: the bar is the mean, a line shows the range.
     published: {"name (source, table)": nats}.
     """
-    both = [(name, nats, False) for name, nats in rows.items()]
-    both += [(name, nats, True) for name, nats in (published or {}).items()]
-    entries = [(name, np.atleast_1d(array(nats)).astype(float), hatched) for name, nats, hatched in both]
+    looks = {
+        "measured here": dict(color=BLUE),
+        "measured when it was made": dict(facecolor="lightsteelblue", edgecolor="white", hatch=".."),
+        "published": dict(facecolor="white", edgecolor="0.35", hatch="///"),
+    }
+    given = zip(looks, (rows, stored or {}, published or {}))
+    entries = [
+        (name, np.atleast_1d(array(nats)).astype(float), kind) for kind, named in given for name, nats in named.items()
+    ]
     if not entries:
         raise ValueError("rows is empty; expected {name: nats}")
     for name, values, _ in entries:
@@ -42,21 +51,21 @@ def nats_bars(
     entries.sort(key=lambda entry: -entry[1].mean())
     figure, ax = plt.subplots(figsize=(8.6, 1.35 + 0.43 * len(entries)), layout="constrained")
     largest = max(values.max() for _, values, _ in entries)
-    for y, (_, values, hatched) in enumerate(entries):
-        look = dict(color="white", edgecolor="0.35", hatch="///") if hatched else dict(color=BLUE)
-        ax.barh(y, values.mean(), height=0.68, **look)
+    for y, (_, values, kind) in enumerate(entries):
+        ax.barh(y, values.mean(), height=0.68, **looks[kind])
         if len(values) > 1:
             spread = [[values.mean() - values.min()], [values.max() - values.mean()]]
             ax.errorbar(values.mean(), y, xerr=spread, color="black", capsize=5, linewidth=2)
         beyond = "" if dice is None else f"  ({values.mean() - dice:.1f} beyond)"
         ax.text(values.max() + largest * 0.02, y, f"{values.mean():.1f}{beyond}", va="center", fontsize=12)
     ax.set_yticks(range(len(entries)), [name for name, _, _ in entries])
-    ax.set(xlabel="test nats per image (lower is better)", xlim=(0, largest * (1.14 if dice is None else 1.42)))
+    longest = max(len(name) for name, _, _ in entries)  # long names leave the axes narrow, and less room for numbers
+    room = 1.14 if dice is None else 1.3 + longest / 100
+    ax.set(xlabel="test nats per image (lower is better)", xlim=(0, largest * room))
     ax.set_ylabel("model")
     ax.tick_params(axis="y", length=0)
-    handles = [Patch(facecolor=BLUE, label="measured here")]
-    if published:
-        handles.append(Patch(facecolor="white", edgecolor="0.35", hatch="///", label="published"))
+    shown = {kind for _, _, kind in entries} | {"measured here"}
+    handles = [Patch(**look, label=kind) for kind, look in looks.items() if kind in shown]
     if any(len(values) > 1 for _, values, _ in entries):
         spread = Line2D([], [], color="black", marker="|", markersize=10, label="lowest to highest seed")
         handles.append(spread)

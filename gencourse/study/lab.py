@@ -1,6 +1,7 @@
 """The failure lab: a failure's symptom, drawn from a small run, beside its detector, measured over many seeds."""
 
 import math
+import statistics
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -59,8 +60,56 @@ def spread(name: str, outcome: str, *dials: str) -> None:
     for run in study.load(name).runs:
         groups.setdefault(tuple(run.settings[dial] for dial in dials), []).append(run.result[outcome])
     for key, values in groups.items():
-        least, median, most = sorted(values)[0], sorted(values)[len(values) // 2], sorted(values)[-1]
+        least, median, most = min(values), statistics.median(values), max(values)
         print(f"{outcome}, {', '.join(map(str, key)):20s} least {least:.3g}, median {median:.3g}, most {most:.3g}")
+
+
+def by_seed(name: str, outcome: str, **where: object) -> dict[int, Any]:
+    """One outcome of a stored study, of the runs with the settings `where`: {seed: value}. KeyError if there is none.
+
+    >>> sorted(by_seed("blur", "agrees", sigma=2.0))[:3]
+    [0, 1, 2]
+    """
+    found = {
+        run.seed: run.result[outcome]
+        for run in study.load(name).runs
+        if run.result is not None and where.items() <= run.settings.items()
+    }
+    if not found:
+        raise KeyError(f"{name} has no run with {where}")
+    return found
+
+
+def ranks(first: Iterable[float], second: Iterable[float]) -> tuple[float, float]:
+    """The share of all pairs in which the value of `first` is the larger (ties count ½), and Mann and Whitney's p.
+
+    ½ where the two are alike. It asks for the order only, so that a few wild values do not carry it.
+
+    >>> ranks([2, 3, 1e9], [0, 1])[0]
+    1.0
+    """
+    from scipy import stats
+
+    first, second = list(first), list(second)
+    test = stats.mannwhitneyu(first, second)
+    return float(test.statistic) / (len(first) * len(second)), float(test.pvalue)
+
+
+NAMES = {  # of outcomes, in the legends of the lab
+    "recognised": "recognised (share)",
+    "plausible": "plausible (share)",
+    "gap": "train − held out (nats a point)",
+    "grey": "grey, codes from N(0, 1)",
+    "grey_codes": "grey, codes of the strips",
+    "gap_decoded": "train − unseen (nats)",
+    "kl": "KL, all dimensions (nats)",
+    "collapsed": "heap missing (share of seeds)",
+    "gradient": "gradient of G (norm)",
+    "d_fake": "D(G(z)), mean",
+    "own": "its own judge right (share)",
+    "other": "another judge right (share)",
+    "settled": "at rest (share of seeds)",
+}
 
 
 @dataclass(frozen=True)
@@ -86,12 +135,13 @@ class Failure:
 
     def picture(self, position: int) -> Figure:
         """The symptom at a position of the dial, 1 to 4, and at its right the detector at all four: a Figure."""
-        figure, (left, right) = plt.subplots(1, 2, figsize=(7.6, 3.1), dpi=72, width_ratios=(1.1, 1))
+        figure, (left, right) = plt.subplots(1, 2, figsize=(7.6, 3.1), dpi=66, width_ratios=(1.1, 1))
         self.draw(left, self.values[position - 1])
         for outcome, style in zip(self.shows, ("o-", "s--"), strict=False):
             here = [self.rows[value][outcome] for value in self.values]
             off = [[each.mean - each.low for each in here], [each.high - each.mean for each in here]]
-            right.errorbar(range(1, 5), [each.mean for each in here], off, fmt=style, capsize=4, label=outcome)
+            name = NAMES.get(outcome, outcome)
+            right.errorbar(range(1, 5), [each.mean for each in here], off, fmt=style, capsize=4, label=name)
         right.axvspan(position - 0.3, position + 0.3, color="0.9", zorder=0)
         named = [f"{value:g}" if isinstance(value, (int, float)) else value for value in self.values]
         right.set(xticks=range(1, 5), xticklabels=named, xlim=(0.5, 4.5), xlabel=self.dial)

@@ -13,31 +13,24 @@ from gencourse.support.errors import WrongValue
 from gencourse.support.files import write_whole
 
 
-def save(model: nn.Module, path: str | Path, **facts: Any) -> None:
-    """Write the weights to a safetensors file, whole or not at all, with facts (anything JSON can hold) beside them."""
-    _write(path, model.state_dict(), {"facts": json.dumps(facts)})
-
-
 def packed(model: nn.Module) -> bytes:
     """The weights as the content of a safetensors file: equal weights are equal bytes."""
     return serialise({k: v.detach().cpu().contiguous() for k, v in model.state_dict().items()})
 
 
-def load(model: nn.Module, path: str | Path) -> dict[str, Any]:
-    """Read weights that `save` wrote into a model of the same sizes; returns the facts.
+def load(model: nn.Module, path: str | Path) -> None:
+    """Read the weights of a file, as `packed` makes its content, into a model of the same sizes.
 
     Raises:
         FileNotFoundError: no such file. ValueError: damaged, or the weights of another model.
     """
-    tensors, metadata = _read(path)
+    tensors, _ = _read(path)
     if unlike := differences(tensors, model.state_dict()):
-        said = f"; beside the weights stands: {metadata['facts']}" if metadata.get("facts", "{}") != "{}" else ""
         raise WrongValue(
             f"{path} holds the weights of another model ({unlike}); build the model with the sizes that "
-            f"it had then{said}; checkpoints.load builds and loads a stored model of the course"
+            f"it had then; checkpoints.load builds and loads a stored model of the course"
         )
     model.load_state_dict(tensors)
-    return json.loads(metadata.get("facts", "{}"))
 
 
 def read_state(path: str | Path | None) -> dict[str, Any] | None:
@@ -52,7 +45,12 @@ def read_state(path: str | Path | None) -> dict[str, Any] | None:
 
 def write_state(path: str | Path, state: dict[str, Any]) -> None:
     """Write the state of a run, whole or not at all."""
-    _write(path, state["tensors"], {"run": json.dumps({k: v for k, v in state.items() if k != "tensors"})})
+    told = {"run": json.dumps({k: v for k, v in state.items() if k != "tensors"})}
+    with write_whole(path) as part:
+        try:
+            save_file({k: v.detach().cpu().contiguous() for k, v in state["tensors"].items()}, part, told)
+        except SafetensorError as error:  # what it makes of a full disk
+            raise OSError(f"{path} cannot be written ({error})") from None
 
 
 def differences(tensors: dict[str, Tensor], own: dict[str, Tensor]) -> str:
@@ -62,14 +60,6 @@ def differences(tensors: dict[str, Tensor], own: dict[str, Tensor]) -> str:
     shapes = [f"{k}: {tuple(tensors[k].shape)} in the file, {tuple(own[k].shape)} in the model" for k in unlike]
     words = [f"missing {missing[:3]}"] * bool(missing) + [f"unknown {extra[:3]}"] * bool(extra) + shapes[:3]
     return "; ".join(words)
-
-
-def _write(path: str | Path, tensors: dict[str, Tensor], metadata: dict[str, str]) -> None:
-    with write_whole(path) as part:
-        try:
-            save_file({k: v.detach().cpu().contiguous() for k, v in tensors.items()}, part, metadata)
-        except SafetensorError as error:  # what it makes of a full disk
-            raise OSError(f"{path} cannot be written ({error})") from None
 
 
 def _read(path: str | Path) -> tuple[dict[str, Tensor], dict[str, str]]:

@@ -19,6 +19,10 @@ class History:
         precision: "float32" or "bfloat16", that of the last step.
         interrupted: True if steps are left to do; give the History back as `resume` to do them.
         stopped: then a sentence that says so, "PixelCNN was stopped after step 120 of 600", else None.
+
+    >>> history = History(loss=[3.0, 2.5])
+    >>> len(history.loss), history.interrupted
+    (2, False)
     """
 
     loss: list[float] = field(default_factory=list, repr=False)
@@ -47,6 +51,10 @@ class GANHistory:
         seconds: wall-clock time spent in training steps, over all resumptions.
         interrupted: True if steps are left to do; give the GANHistory back as `resume` to do them.
         stopped: then a sentence that says so, "digits was stopped after step 120 of 600", else None.
+
+    >>> history = GANHistory(loss_d=[1.4], loss_g=[0.7])
+    >>> len(history.loss_d) == len(history.loss_g)
+    True
     """
 
     loss_d: list[float] = field(default_factory=list, repr=False)

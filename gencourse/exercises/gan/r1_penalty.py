@@ -1,4 +1,4 @@
-"""R1: the squared slope of the discriminator at the real images, E ‖∇ D(x)‖²."""
+"""R1: the squared slope of the logit at the real images, E ‖∇ logit D(x)‖²."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from gencourse.exercises.machine.mistakes import Mistake, Symptom
 
 
 def r1_penalty(discriminator: torch.nn.Module, real: Tensor) -> Tensor:
-    """R1: the squared slope of the discriminator at the real images, E ‖∇ D(x)‖².
+    """R1: the squared slope of the logit at the real images, E ‖∇ logit D(x)‖².
 
     The squared length of the gradient of the logit by the image, over all entries of each
     image; averaged over the batch. No weight γ / 2.

@@ -23,6 +23,10 @@ class Mistake:
 
     `old` is looked for in the reference as `plain` writes it: without comments and alignment, what stands between
     brackets on one line. So it does not matter how the reference is laid out.
+
+    >>> forgotten = Mistake("half forgotten", "x / 2", "x", "Where is the half?")
+    >>> forgotten.function("half", "def half(x): return x / 2")(6)
+    6
     """
 
     name: str
@@ -48,6 +52,9 @@ class Symptom:
 
     Without a message it has that of the mistake of its name. Where an input raised an error, only symptoms with
     `errors_too` are looked for.
+
+    >>> Symptom("nothing", lambda results: not results, "There is no result.").shows([])
+    True
     """
 
     name: str

@@ -76,6 +76,9 @@ class Verdict:
 
     status: "passed", "not yet", "not attempted" or "raised an error"; diagnosis: a short, stable name of what
     was found; message: what the reader sees; printed: the beginning of what the reader's function printed.
+
+    >>> Verdict("half", "not yet", "half forgotten", "Where is the half?").passed
+    False
     """
 
     exercise: str

@@ -66,8 +66,8 @@ exercise = Exercise(
             "0.5 * (",
             "(",
             "Twice what is due: this is the formula of the notes, and it lacks the ½. "
-            "With it a VAE is trained as if beta were 2, and the gap between log P(x) "
-            "and the bound is no longer the KL to the posterior.",
+            "With it, beside -log P(x|z), a VAE is trained as if beta were 2, and the gap between "
+            "log P(x) and the bound is no longer the KL to the posterior.",
         ),
         Mistake(
             "averaged over the dimensions",
