@@ -212,7 +212,11 @@ def test_a_folder_in_which_nothing_can_be_written_is_found_before_anything_runs(
 @pytest.fixture
 def habits(tmp_path, monkeypatch):
     """A reader's home and environment with everything that could change what a kernel prints and draws."""
-    home = tmp_path / "home"
+    return with_habits(tmp_path, monkeypatch)
+
+
+def with_habits(folder, monkeypatch):
+    home = folder / "home"
     startup = home / ".ipython" / "profile_default" / "startup" / "mine.py"
     script = home / "pythonstartup.py"
     style = home / "matplotlibrc"
@@ -239,7 +243,7 @@ def habits(tmp_path, monkeypatch):
     )
     for name, value in variables.items():
         monkeypatch.setenv(name, str(value))
-    return tmp_path
+    return folder
 
 
 HABITS = [

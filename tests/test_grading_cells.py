@@ -1,12 +1,10 @@
 """Cells that stand twice, files that are no notebooks, functions that are not there: each is told as what it is."""
 
 import copy
-import subprocess
-import sys
 
 import nbformat
 import pytest
-from grading import START, by_name, insert, needs_nbgrader
+from grading import START, by_name, insert, nbgrader, needs_nbgrader
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_output
 
 from gencourse.course.execute import NOTEBOOKS
@@ -21,8 +19,8 @@ def handed_out(tmp_path_factory):
     """A course folder with the assignment of 00, of which students have a copy; and that copy."""
     folder = tmp_path_factory.mktemp("copies") / "grading"
     export.nbgrader_course(folder, [NOTEBOOKS / f"{START}.ipynb"], seed=1)
-    command = [sys.executable, "-m", "nbgrader", "generate_assignment", START]
-    subprocess.run(command, cwd=folder, check=True, capture_output=True)
+    ((code, words),) = nbgrader(folder, f"generate_assignment {START}").values()
+    assert code == 0, words
     return folder, nbformat.read(folder / "release" / START / f"{START}.ipynb", as_version=4)
 
 

@@ -3,13 +3,11 @@
 import csv
 import html
 import re
-import subprocess
-import sys
 import zipfile
 
 import nbformat
 import pytest
-from grading import START, STEM, by_name, insert, needs_nbgrader
+from grading import START, STEM, by_name, insert, nbgrader, needs_nbgrader
 from nbformat.v4 import new_code_cell
 
 from gencourse.course.execute import NOTEBOOKS
@@ -110,29 +108,21 @@ def a_class(tmp_path_factory):
         "generate_feedback",
         "export",
     ]
-    said = {}
-
-    def nbgrader(command):
-        words = [sys.executable, "-m", "nbgrader", *command.split()]
-        done = subprocess.run(words, cwd=folder, capture_output=True, text=True)
-        said[command.split()[0]] = done.returncode, done.stdout + done.stderr
-
-    nbgrader(f"generate_assignment {START}")
-    for command in commands:
-        if command.startswith("zip_collect"):
-            archive = folder / "downloaded" / VAE / "archive" / "ML-03 submissions-77.zip"
-            archive.parent.mkdir(parents=True)
-            with zipfile.ZipFile(archive, "w") as file:
-                for name, make in CLASS.items():
-                    text = (folder / "release" / VAE / f"{VAE}.ipynb").read_bytes()
-                    if make.__name__ == "<lambda>":
-                        file.writestr(name, make(text))
-                    else:
-                        notebook = nbformat.reads(text.decode(), as_version=4)
-                        make(notebook)
-                        file.writestr(name, nbformat.writes(notebook))
-        nbgrader(command)
-    return folder, said
+    generate, *others = commands
+    said = nbgrader(folder, f"generate_assignment {START}", generate)
+    archive = folder / "downloaded" / VAE / "archive" / "ML-03 submissions-77.zip"
+    archive.parent.mkdir(parents=True)
+    with zipfile.ZipFile(archive, "w") as file:
+        for name, make in CLASS.items():
+            text = (folder / "release" / VAE / f"{VAE}.ipynb").read_bytes()
+            if make.__name__ == "<lambda>":
+                file.writestr(name, make(text))
+            else:
+                notebook = nbformat.reads(text.decode(), as_version=4)
+                make(notebook)
+                file.writestr(name, nbformat.writes(notebook))
+    said |= nbgrader(folder, *others)
+    return folder, {command.split()[0]: both for command, both in said.items()}
 
 
 def table_of(folder):

@@ -14,6 +14,8 @@ from nbformat.v4 import new_code_cell, new_notebook
 
 from gencourse.course.execute import NOTEBOOKS
 
+SOON = {"timeout": 2, "iopub_timeout": 1}  # seconds: for a cell, and then for the end of what it shows
+
 
 def examined(*sources, locked=(), **limits):
     """What comes out of the cells of a submission."""
@@ -31,7 +33,7 @@ def examined(*sources, locked=(), **limits):
 def test_a_cell_that_takes_no_notice_of_an_interrupt_costs_only_itself():
     stuck = "import itertools\nprint('stuck')\nsum(itertools.count())"
     once = "import pathlib, sys\nn = 0\nwhile n < 10**9: n += 1"
-    first, slow, bad, after = examined("n = 7", once, stuck, "print(f'{n=}')", timeout=3)
+    first, slow, bad, after = examined("n = 7", once, stuck, "print(f'{n=}')", **SOON)
     assert "could not be interrupted" in bad and "stuck" not in bad
     assert "CellTimeoutError" in slow and "n=7" in after  # in the second kernel the slow cell is left out as well
 
@@ -53,7 +55,7 @@ def test_no_time_is_left_after_a_while():
     ],
 )
 def test_output_without_end_is_cut(flood):
-    out, after = examined(flood, "print('after')", timeout=5)
+    out, after = examined(flood, "print('after')", **SOON)
     assert len(out) < 1_500_000 and "after" in after
 
 
@@ -110,7 +112,7 @@ for do in (lambda: pathlib.Path("{tmp_path}/file").write_text(""), lambda: os.ki
         do()
     except OSError as error:
         print(type(error).__name__, error)"""
-    out, slow, after = examined(look, "while True: pass", "print('after')", timeout=5, command=c.Examine.command)
+    out, slow, after = examined(look, "while True: pass", "print('after')", command=c.Examine.command, **SOON)
     for words in ("hidden [False, False]", "networks ['lo']", "Read-only", "ProcessLookupError"):
         assert words in out, words
     assert "not run to its end" in slow and "after" in after

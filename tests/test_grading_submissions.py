@@ -1,11 +1,8 @@
 """Nobody gets other marks than their functions deserve: right, partly right, empty, hostile and forged submissions."""
 
-import subprocess
-import sys
-
 import nbformat
 import pytest
-from grading import START, STEM, by_name, needs_nbgrader, solve
+from grading import START, STEM, by_name, nbgrader, needs_nbgrader, solve
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_raw_cell
 
 from gencourse.course.execute import NOTEBOOKS
@@ -51,7 +48,7 @@ def hostile(notebook):
     right(notebook)
     cells = by_name(notebook)
     solve(cells["chain_rule_log_prob"], "    raise SystemExit('<script>alert(1)</script>')")
-    cells["bits_per_dimension"].source += "\nwhile True:  # after a right function\n    pass"
+    cells["bits_per_dimension"].source += "\nimport time\nwhile True:  # after a right function\n    time.sleep(0.1)"
     solve(cells["causal_mask"], "    import os\n    os._exit(0)")
     solve(cells["skew"], "    held = []\n    while True:\n        held.append(bytearray(10**8))")
     cells["unskew"].source += "\nfrom IPython.display import HTML\nHTML('<script>alert(2)</script>')"
@@ -117,26 +114,22 @@ def graded(tmp_path_factory):
     """A course folder after a round of nbgrader with all `STUDENTS`."""
     course = tmp_path_factory.mktemp("grading") / "a course"
     export.nbgrader_course(course, [NOTEBOOKS / f"{stem}.ipynb" for stem in (START, STEM)], seed=1)
-    limits = "c.Examine.answer_seconds = 10\nc.Examine.timeout = 15\nc.Examine.memory_mib = 1600\n"
+    limits = "c.Examine.answer_seconds = 5\nc.Examine.timeout = 12\nc.Examine.memory_mib = 1600\n"
     config = course / "nbgrader_config.py"
     config.write_text(config.read_text() + limits)
 
-    def nbgrader(*words):
-        command = [sys.executable, "-m", "nbgrader", *words]
-        done = subprocess.run(command, cwd=course, capture_output=True, text=True)
-        assert done.returncode == 0, done.stderr
+    def each(*steps):
+        said = nbgrader(course, *(f"{step} {stem}" for stem in (START, STEM) for step in steps))
+        assert all(code == 0 for code, _ in said.values()), said
 
-    for stem in (START, STEM):
-        nbgrader("generate_assignment", stem)
-        for name, (assignment, make) in STUDENTS.items():
-            if assignment == stem:
-                notebook = nbformat.read(course / "release" / stem / f"{stem}.ipynb", as_version=4)
-                make(notebook)
-                path_of = course / "submitted" / name / stem / f"{stem}.ipynb"
-                path_of.parent.mkdir(parents=True)
-                nbformat.write(notebook, path_of)
-        nbgrader("autograde", stem)
-        nbgrader("generate_feedback", stem)
+    each("generate_assignment")
+    for name, (stem, make) in STUDENTS.items():
+        notebook = nbformat.read(course / "release" / stem / f"{stem}.ipynb", as_version=4)
+        make(notebook)
+        path_of = course / "submitted" / name / stem / f"{stem}.ipynb"
+        path_of.parent.mkdir(parents=True)
+        nbformat.write(notebook, path_of)
+    each("autograde", "generate_feedback")
     return course
 
 

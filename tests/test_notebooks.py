@@ -1,7 +1,11 @@
 """Every notebook with its exercises solved, at a low effort and with the network cut.
 
 As committed, at effort 1, each is run cell by cell by nbval (`make test`); that this notices every cell that did not
-run to its end in time is tested here, on toys.
+run to its end in time is tested here, on toys. With the solutions put in, only what could differ from that is run once
+more: each exercise, which insists that the reference passes; the cells that use a reader's function or `effort`, and
+the claims that rest on one of them; and of the other cells what these need. Not run again are the others: those that
+have nothing to do with a reader's function or with `effort`, and those that only show or use what has come out. See
+`solved.py`, which chooses.
 """
 
 import os
@@ -13,7 +17,9 @@ from pathlib import Path
 
 import nbformat
 import pytest
-from test_course_execute import HABITS, habits  # noqa: F401 (a fixture)
+from nbformat.v4 import new_code_cell, new_notebook
+from solved import part
+from test_course_execute import HABITS, with_habits
 from toys import toy
 
 from gencourse.course.execute import NOTEBOOKS, NotebookError, execute, run
@@ -21,68 +27,115 @@ from gencourse.course.notebook import with_solutions
 
 ROOT = Path(__file__).resolve().parents[1]
 
-EFFORT = 0.1
+EFFORT = 0.02
 
 
 @pytest.mark.parametrize("path", sorted(NOTEBOOKS.glob("*.ipynb")), ids=lambda path: path.stem)
 def test_with_the_solutions_put_in_every_check_passes_and_no_claim_breaks(path):
     solved = with_solutions(nbformat.read(path, as_version=4), insist=True)
     try:
-        run(solved, path.parent, {"effort": EFFORT})
+        run(part(solved), path.parent, {"effort": EFFORT})
     except NotebookError as error:
-        pytest.fail(f"{path.name}, {error}", pytrace=False)
+        pytest.fail(f"{path.name}, of which a part is run (see solved.py), {error}", pytrace=False)
 
 
 def test_the_notebooks_are_there():
     assert (NOTEBOOKS / "00_start_here.ipynb").exists()
 
 
+CHAPTER = {  # cells, and a word of each line that is run again, but for lines that are indented
+    "seed = 0\neffort = 1.0": "seed effort",
+    "import torch\nimport math\nfrom gencourse.exercises import start as exercises": "torch math exercises",
+    "def through(x):\n    return solve(x)": "through",
+    "def solve(x): ...\n\nsolve = exercises.solve.check(solve)": "solve check",
+    "data = [0]\nprint(data)": "",
+    "torch.manual_seed(seed)\ndata = [1, 2]\nothers = [3]": "manual_seed data",
+    "data.append(3)\nothers.append(4)": "data.append",
+    "def note(x):\n    data.append(x)": "note",
+    "note(4)": "note",
+    "math.sqrt(2)\nanswer = solve(data) + math.pi": "sqrt answer",
+    "math.sqrt(3)\nprint(math.pi)": "",
+    "alone = [len(others)]\nprint(alone)": "",
+    "curve = [through(x) for x in data]": "curve",
+    "def steps(n):\n    return n * effort": "steps",
+    "table = {}\nfor name in 'ab':\n    table[name] = steps(3)": "table for",
+    "print(table)": "",
+    "largest = max(curve)\nprint(curve)": "largest",
+    "confirm('A', holds=largest == 4)": "confirm",
+    "confirm('B', holds=len(alone) == 1)": "",
+    "tools = {'mine': solve}": "tools",
+    "for tool in tools.values():\n    print(tool(1))": "for",
+    "largest, tool = 0, print": "",
+    "tool(largest)": "",
+    "confirm('C', holds=largest < math.pi)": "",
+    "box = []\nmade = solve(box)": "box made",
+    "confirm('D', holds=box == [])": "confirm",
+    "def late(): return alone": "",
+}
+
+
+def test_what_is_run_again_is_what_a_solution_or_the_effort_can_change_and_what_that_needs():
+    tags = {0: ["parameters"], 3: ["exercise"]}
+    cells = [new_code_cell(source, metadata={"tags": tags.get(i, [])}) for i, source in enumerate(CHAPTER)]
+    found = {cell.id: cell.source for cell in part(new_notebook(cells=cells)).cells}
+    for cell, words in zip(cells, CHAPTER.values()):
+        kept = found.get(cell.id, "").replace("\n\n", "\n").splitlines()
+        kept = [line for line in kept if not line.startswith(" ")]
+        assert len(kept) == len(words.split()) and all(map(str.__contains__, kept, words.split())), cell.source
+
+
 def test_a_solution_that_does_not_pass_is_noticed(tmp_path):
-    from gencourse.exercises import Exercise, start
+    from gencourse.exercises import start
 
-    name, exercise = next((n, e) for n, e in vars(start).items() if isinstance(e, Exercise))
-    signature = exercise.stub.splitlines()[0]
-    wrong = f"{signature}\n    return None\n\n\n{name} = exercises.{name}.check({name})"
+    coin = start.coin_log_likelihood
     setup = "import math, torch\nfrom torch import Tensor\nfrom gencourse.exercises import start as exercises"
-    grade = f"assert exercises.{name}.grade({name}).status == 'passed', 'noticed'\n"
+    exercise = f"{coin.stub}\n\n\n{coin.name} = exercises.{coin.name}.check({coin.name})"
     tags = {"tags": ["exercise"]}
-    cells = [nbformat.v4.new_code_cell(setup), nbformat.v4.new_code_cell(wrong, metadata=tags)]
-    notebook = nbformat.v4.new_notebook(cells=cells)
-    run(with_solutions(notebook, insist=True), tmp_path)  # the solution stands in place of the wrong answer
-    cells[1].source = wrong.replace(f"{name} = ", grade + f"{name} = ")
-    with pytest.raises(NotebookError, match="noticed"):
-        run(notebook, tmp_path)
+    cells = [new_code_cell(setup), *(new_code_cell(exercise, metadata=tags) for _ in range(2))]
+    solved = with_solutions(new_notebook(cells=cells), insist=True)
+    body = coin.solution_source.splitlines()[-1]
+    assert solved.cells[2].source.count(body) == 1
+    solved.cells[2].source = solved.cells[2].source.replace(body, "    return torch.tensor(-1.0)")
+    with pytest.raises(NotebookError, match=rf"^cell {cells[2].id}: AssertionError: {coin.name}: not yet"):
+        run(solved, tmp_path)  # and the cell before passes
 
 
-def as_make_test_does(path, timeout=600):
-    """pytest on one notebook, by the command that stands in the Makefile; returns its exit code and its words."""
+@pytest.fixture(scope="module")
+def told(tmp_path_factory):
+    """What pytest says of two toys, by the command that stands in the Makefile, with 8 s for a cell.
+
+    One has a cell that goes on after it was interrupted, and two others that did not run or raise; the other shows
+    all that a reader's own settings could change. Returns also the ids of the first one's cells.
+    """
     makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
     pattern = r"^\tOMP_NUM_THREADS=1 \$\(PY\) (-m pytest .*--nbval-lax.*) notebooks$"
     (line,) = re.findall(pattern, makefile, re.MULTILINE)
-    (two,) = re.findall(r"^TWO := (.*)$", makefile, re.MULTILINE)
-    line = line.replace("$(TWO)", two).replace("$(TEST_FLAGS)", "-p no:cacheprovider")
-    line = line.replace("cell-timeout=600", f"cell-timeout={timeout}")
-    command = [sys.executable, *shlex.split(line), str(path)]
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, encoding="utf-8", timeout=240)
-    return done.returncode, done.stdout + done.stderr
-
-
-def test_a_cell_that_did_not_run_to_its_end_in_time_fails_and_hides_no_later_one(tmp_path):
+    for name, value in re.findall(r"^(\w+) := (-n .*)$", makefile, re.MULTILINE):
+        line = line.replace(f"$({name})", value)
+    line = line.replace("$(TEST_FLAGS)", "-p no:cacheprovider").replace("cell-timeout=600", "cell-timeout=8")
     swallow = "import time\ntry:\n    time.sleep(60)\nexcept KeyboardInterrupt:\n    pass"
-    path = toy(tmp_path / "toy.ipynb", swallow, "1 / 0", "# NBVAL_SKIP\n1", "2")
-    ids = [cell.id for cell in nbformat.read(path, as_version=4).cells]
-    code, told = as_make_test_does(path, timeout=5)
-    assert code == 1 and "3 failed, 2 passed" in told and "xfailed" not in told, told
-    assert f"toy.ipynb, cell {ids[2]}: it outlasted its limit of 5 s, and went on" in told
-    assert "ZeroDivisionError" in told and f"toy.ipynb, cell {ids[4]}: it was not tested: Skipped" in told
+    with pytest.MonkeyPatch.context() as monkeypatch:
+        folder = with_habits(tmp_path_factory.mktemp("toys"), monkeypatch)
+        stuck = toy(folder / "stuck.ipynb", swallow, "1 / 0", "# NBVAL_SKIP\n1", "2")
+        habits = toy(folder / "habits.ipynb", *HABITS, tags=["nbval-check-output"])
+        (made,) = execute([habits], show_progress=False)
+        assert made.error is None
+        command = [sys.executable, *shlex.split(line), str(stuck), str(habits)]
+        done = subprocess.run(command, cwd=ROOT, capture_output=True, encoding="utf-8", timeout=240)
+    assert done.returncode == 1, done.stdout + done.stderr
+    return done.stdout + done.stderr, [cell.id for cell in nbformat.read(stuck, as_version=4).cells]
 
 
-def test_a_readers_own_settings_change_no_cell(habits):  # noqa: F811
-    path = toy(habits / "toy.ipynb", *HABITS, tags=["nbval-check-output"])
-    (made,) = execute([path], show_progress=False)
-    code, told = as_make_test_does(path)
-    assert made.error is None and code == 0, told
-    assert f"{1 + len(HABITS)} passed" in told
+def test_a_cell_that_did_not_run_to_its_end_in_time_fails_and_hides_no_later_one(told):
+    words, ids = told
+    assert len(re.findall(r"^FAILED .*/stuck\.ipynb::", words, re.MULTILINE)) == 3 and "xfailed" not in words, words
+    assert f"3 failed, {2 + 1 + len(HABITS)} passed" in words, words
+    assert f"stuck.ipynb, cell {ids[2]}: it outlasted its limit of 8 s, and went on" in words
+    assert "ZeroDivisionError" in words and f"stuck.ipynb, cell {ids[4]}: it was not tested: Skipped" in words
+
+
+def test_a_readers_own_settings_change_no_cell(told):
+    assert "habits.ipynb::" not in told[0] and f"{2 + 1 + len(HABITS)} passed" in told[0], told[0]
 
 
 def test_the_end_of_a_run_tells_what_was_skipped(tmp_path):
