@@ -11,6 +11,7 @@ import sys
 import tempfile
 import time
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -264,7 +265,7 @@ def test_a_scheduler_that_dies_for_good_costs_no_finished_run(cluster, marks, mo
     monkeypatch.setattr(study, "_write", write_and_kill)
     settings = {"marks": folder, "seconds": 0.1}
     with pytest.raises(StudyError, match="has gone") as error:
-        study.run("toy", 50, settings, scheduler=cluster.address)
+        study.run("toy", 50, settings, scheduler=cluster.address, patience=3)  # so long it is looked for
     assert f"{len(written)} of 50 runs are kept" in str(error.value) and 3 <= len(written) < 50
     assert sorted(written) == files()
     with pytest.raises(StudyError, match="there is no scheduler at 'tcp://127.0.0.1"):
@@ -554,31 +555,40 @@ def test_a_shipped_study_that_is_missing_or_damaged(at_once):
 # -------------------------------------------------------------------------------------------------- studies
 
 
-SHORT = {"signals": {"family": "VAE"}, "wrong-prefix": {"rows": 26}}  # else up to a minute a run
+SHORT = {"wrong-prefix": {"rows": 26, "flipped": 0.2}}  # else half a minute a run
 
 
 def briefly(fit):
-    """`fit`, in 30 steps at most, unless something is measured on the way."""
+    """`fit`, in 30 steps at most; where something is measured on the way, as often, but after fewer steps."""
 
-    def brief(*arguments, steps, **others):
-        return fit(*arguments, steps=steps if "measure" in others else min(steps, 30), **others)
+    def brief(*arguments, steps, measure_every=None, **others):
+        if measure_every is None:
+            return fit(*arguments, steps=min(steps, 30), **others)
+        return fit(*arguments, steps=steps // 50, measure_every=measure_every // 50, **others)
 
     return brief
 
 
-@pytest.mark.parametrize("name", study.STUDIES)
-def test_a_study_is_a_plain_function_of_a_seed_and_of_dials_with_defaults(name, monkeypatch):
+RUNS = {name: (name, SHORT.get(name, {})) for name in study.STUDIES} | {"signals, VAE": ("signals", {"family": "VAE"})}
+
+
+@pytest.mark.parametrize(("name", "settings"), RUNS.values(), ids=RUNS)
+def test_a_study_is_a_plain_function_of_a_seed_and_of_dials_with_defaults(name, settings, monkeypatch):
     monkeypatch.delenv("GENCOURSE_DATA")
-    monkeypatch.setattr(gan, "fit_gan", briefly(gan.fit_gan))
-    monkeypatch.setattr(vae, "fit", briefly(vae.fit))
+    for module, what in ((gan, "fit_gan"), (gan, "fit"), (vae, "fit")):
+        monkeypatch.setattr(module, what, briefly(getattr(module, what)))
+    monkeypatch.setattr(gan, "climb", partial(gan.climb, steps=10))
     function = study.STUDIES[name]
     seed, *dials = inspect.signature(function).parameters.values()
     assert seed.name == "seed" and all(dial.kind is dial.KEYWORD_ONLY for dial in dials)
     assert all(type(dial.default) in (bool, int, float, str) for dial in dials), "a dial needs a default, a plain value"
     assert function.__doc__
     before = torch.get_rng_state()
-    run, again = (study._outcome(function, Run(0, SHORT.get(name, {}))) for _ in range(2))
+    run = study._outcome(function, Run(0, settings))
     assert run.error is None and torch.equal(torch.get_rng_state(), before)
+    torch.manual_seed(1)
+    again = study._outcome(function, Run(0, settings))
+    torch.set_rng_state(before)
     assert again.result == run.result
 
 

@@ -3,7 +3,6 @@
 from typing import Any, Literal, NamedTuple, get_args
 
 import torch
-from scipy import stats
 from torch import Tensor
 
 from gencourse import checkpoints, data, metrics
@@ -252,6 +251,8 @@ def signals(seed: int, *, family: Family = "GAN") -> dict[str, float]:
 
     and first, last: the Fréchet distance at the first and at the last moment.
     """
+    from scipy import stats  # half a second to import, which no other failure needs
+
     generator, moments = torch.Generator().manual_seed(seed), 12
     if family not in FAMILIES:
         raise ValueError(f"family is {family!r}; expected 'GAN', 'VAE' or 'PixelCNN'")
