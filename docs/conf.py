@@ -22,7 +22,10 @@ nb_mime_priority_overrides = [("html", "text/html", 1)]
 copybutton_selector = "div:not(.output) > div.highlight > pre"  # what can be run, not what came of it
 myst_enable_extensions = ["dollarmath"]
 myst_heading_anchors = 3
-suppress_warnings = ["mystnb.unknown_mime_type"]
+suppress_warnings = [
+    "mystnb.unknown_mime_type",
+    "ref.python",  # a short name in a docstring, such as n, that fields of two classes share: it is no reference
+]
 
 # one file that holds its own fonts and fetches nothing; no menu, which would load more of MathJax
 mathjax_path = "mathjax/es5/tex-svg.js"

@@ -67,7 +67,7 @@ def mnist(split: Split, validation: Validation = "random") -> tuple[Tensor, Tens
 
 
 def subset(n: int, generator: torch.Generator, x: Tensor, *others: Tensor) -> Tensor | tuple[Tensor, ...]:
-    """``n`` examples of x, drawn at random without replacement, in random order; of the others those of the same places.
+    """n examples of x, drawn at random without replacement, in random order; of the others those of the same places.
 
     x and others: (N, …), of the same N. Returns (n, …), one for each tensor.
     Raises ValueError where x has fewer than n, or the others have another N; TypeError without a generator.

@@ -13,7 +13,7 @@ def gmm_singular(
 ) -> dict[str, float]:
     """A mixture of too many Gaussians: does a component collapse onto one point?
 
-    The data are ``n`` points of three round Gaussians of variance 1, the mixture has `components`, and EM starts at
+    The data are n points of three round Gaussians of variance 1, the mixture has `components`, and EM starts at
     random points. Returns
 
         collapsed: has a component a variance below 0.01, a hundredth of the truth?

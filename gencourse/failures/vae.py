@@ -71,7 +71,7 @@ def blur(seed: int, *, sigma: float = 0.5) -> dict[str, float]:
 def memorise(seed: int, *, beta: float = 1.0, n: int = 500) -> dict[str, float]:
     """A VAE with a weak KL, trained on few digits: does it copy them instead of making new ones?
 
-    A VAE with 20 code dimensions and beta as the weight of the KL is trained for 500 steps on ``n`` binarised MNIST
+    A VAE with 20 code dimensions and beta as the weight of the KL is trained for 500 steps on n binarised MNIST
     digits. Its samples are compared with these and with as many held-out digits by C_T (Meehan et al.,
     arXiv:2004.05675, section 3), on features of the stored classifier. C_T asks whether samples lie nearer to the
     training digits than unseen digits do; but blank paper does so too, and lies as near to the unseen ones. A copy

@@ -43,7 +43,7 @@ def frechet_distance(a: Tensor, b: Tensor) -> float:
 
 
 def frechet_floor(real: Tensor, n: int, generator: torch.Generator, draws: int = 8) -> list[float]:
-    """What `frechet_distance` says of two sets of ``n`` real examples each, drawn at random and apart: one number a draw.
+    """What `frechet_distance` says of two sets of n real examples each, drawn at random and apart: one number a draw.
 
     It is the fair floor for a distance between n samples and n real examples: nothing that draws from the data itself
     does better, since both sides are finite (Chong and Forsyth, arXiv:1911.07023, on the bias).

@@ -27,7 +27,7 @@ def decibels(waveform: Numbers, window: int = 256, hop: int = 80) -> np.ndarray:
 def spectrogram(
     ax: Axes, waveform: Numbers, sample_rate: int = SAMPLE_RATE, low: float | None = None, high: float | None = None
 ) -> Axes:
-    """Loudness in dB over time and frequency; ``low`` to ``high`` dB are coloured, by default the loudest 60."""
+    """Loudness in dB over time and frequency; low to high dB are coloured, by default the loudest 60."""
     values = decibels(waveform)
     high = math.ceil(values.max() / 5) * 5 if high is None else high
     low = high - 60 if low is None else low
