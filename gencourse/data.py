@@ -88,13 +88,13 @@ def _held_out(labels: Tensor) -> Tensor:
     """Which of the 60,000 are validation: of each class those whose places have the lowest sha256. (N,) bool."""
     places = sorted(range(len(labels)), key=lambda place: hashlib.sha256(f"0:{place}".encode()).digest())
     ranked = labels[places]
-    chosen = torch.zeros(len(labels), dtype=torch.bool)
+    chosen = torch.zeros(len(labels), dtype=torch.bool, device="cpu")
     sizes = torch.bincount(labels, minlength=10) / 12
     wanted = sizes.floor().long()
     for digit in (sizes - wanted).argsort(descending=True, stable=True)[: 5000 - int(wanted.sum())]:
         wanted[digit] += 1  # the largest remainders, so that they are 5,000 together
     for digit, size in enumerate(wanted):
-        chosen[torch.tensor(places)[ranked == digit][:size]] = True
+        chosen[torch.tensor(places, device="cpu")[ranked == digit][:size]] = True
     return chosen
 
 

@@ -184,7 +184,7 @@ def _globals(table):
 
 
 def _root(node):
-    """The name whose value `name`, `name[i]` or `name.part` belongs to, or None."""
-    while isinstance(node, ast.Attribute | ast.Subscript | ast.Starred):
-        node = node.value
+    """The name whose value `name`, `name[i]`, `name.part` or `name.part()` belongs to, or None."""
+    while isinstance(node, ast.Attribute | ast.Subscript | ast.Starred | ast.Call):
+        node = node.func if isinstance(node, ast.Call) else node.value
     return node.id if isinstance(node, ast.Name) else None

@@ -15,7 +15,9 @@ from gencourse.support.output import ERRORS, command, plain_signs, plural, say, 
 ROOT = Path(__file__).resolve().parents[1]
 EVERYTHING = """
 from test_exercises_passed import coin, mine
+from types import SimpleNamespace
 from gencourse.claims import ledger, confirm
+from gencourse.metrics import Interval
 from gencourse.support.output import say
 from gencourse.cli import main
 
@@ -23,9 +25,9 @@ coin.check(mine)
 coin.check(lambda flips, p: 0)
 coin.hint()
 coin.solution()
-for id in ("AR1", "VA1"):
-    confirm(id, holds=True, measured="σ = 1 ± 0.5, x̂ ≥ µ, 中")
-confirm("GM1", holds=False, measured="×", strict=False)
+for flipped in (0.6, 0.001, Interval(0.3, -0.1, 0.7)):
+    confirm("ST1", farthest=0.0025, step=0.005, flipped=flipped)
+confirm("ST1", farthest=0.0025, step=0.005, flipped=0.6, after=SimpleNamespace(interrupted=True, stopped="σ ≥ µ, 中"))
 say("Fréchet – naïve “x” ≤ 2")
 assert main(["study", "report", "gmm-singular", "--folder", "nowhere"]) == 2
 assert main(["study"]) == main(["progress"]) == main(["execute", "--help"]) == 0
@@ -36,14 +38,18 @@ assert main(["train", "日本"]) == main(["execute", "日本"]) == 2
 @pytest.mark.parametrize("encoding", ["ascii", "cp1252"])
 def test_no_output_is_too_poor(encoding, tmp_path):
     own = {"PYTHONIOENCODING": encoding, "PYTHONUTF8": "0", "LC_ALL": "C", "GENCOURSE_PASSED": str(tmp_path / "p.json")}
-    environment = {name: value for name, value in os.environ.items() if name != "PYTEST_VERSION"} | own
+    environment = {
+        name: value for name, value in os.environ.items() if name not in ("PYTEST_VERSION", "GENCOURSE_OUTCOMES")
+    } | own
     environment["PYTHONPATH"] = os.pathsep.join([str(ROOT), os.path.dirname(__file__), environment["PYTHONPATH"]])
     (tmp_path / "everything.py").write_text(EVERYTHING, encoding="utf-8")
     done = subprocess.run([sys.executable, "everything.py"], env=environment, cwd=tmp_path, capture_output=True)
     told = done.stdout.decode(encoding)
     assert done.returncode == 0, done.stderr.decode(encoding)
     assert "+ coin_log_likelihood: passed" in told and "~ coin_log_likelihood: not yet" in told
-    assert "+ AR1" in told and "x not at this effort GM1" in told
+    assert all(
+        words in told for words in ("+ ST1 holds", "x ST1 does not hold", "? ST1 is not settled", "o not measured")
+    )
     assert {"ascii": 'Frechet - naive "x" <= 2', "cp1252": "Fréchet – naïve “x” <= 2"}[encoding] in told
 
 

@@ -38,7 +38,7 @@ def binarisation_entropy(grey: Tensor) -> Tensor:
     check_examples(grey)
     if grey.dtype != torch.uint8:
         raise TypeError(f"grey is {grey.dtype}; expected uint8 grey values from 0 to 255, as data.mnist gives them")
-    p = torch.arange(256, dtype=torch.float64) / 255
+    p = torch.arange(256, dtype=torch.float64, device="cpu") / 255
     entropy = -(torch.xlogy(p, p) + torch.xlogy(1 - p, 1 - p))  # of each grey value
     return entropy.to(grey.device)[grey.flatten(1).long()].sum(1)
 
