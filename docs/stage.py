@@ -143,8 +143,6 @@ def claims(notebooks):
 
 def rule_of(claim):
     """HTML: when the rule of a claim was written, and what it replaced."""
-    if not claim.since:
-        return ""
     told = f"{html.escape(claim.since)}. {html.escape(claim.before)}".rstrip()
     return f"<dt>The rule is of</dt><dd>{told}</dd>"
 

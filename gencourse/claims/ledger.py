@@ -37,7 +37,7 @@ class Claim:
 
     >>> from gencourse.claims.outcome import below
     >>> rule = lambda leaks: [below("pairs", leaks, 1)]
-    >>> toy = Claim("ST9", "00_start_here", "Notes.", "Nothing leaks.", "pairs that leak", rule)
+    >>> toy = Claim("ST9", "00_start_here", "Notes.", "Nothing leaks.", "pairs that leak", rule, "2026-11-30")
     >>> toy.decide(leaks=3).outcome
     <Outcome.FAILS: 'does not hold'>
     """
@@ -47,8 +47,8 @@ class Claim:
     sentence: str
     claim: str
     measured_by: str
-    rule: Rule | None = None
-    since: str = ""
+    rule: Rule
+    since: str
     before: str = ""
     exact: bool = False
 
@@ -57,8 +57,6 @@ class Claim:
 
         Raises TypeError where they are not those that the rule takes, and ValueError for NaN.
         """
-        if self.rule is None:
-            raise ValueError(f"{self.id} has no rule yet")
         wanted = inspect.signature(self.rule).parameters
         if wanted.keys() != measurements.keys():
             raise TypeError(
@@ -89,11 +87,6 @@ def claim(
         return rule
 
     return enter
-
-
-def open_claim(id: str, notebook: str, *, notes: str, says: str, measured_by: str) -> None:
-    """Enter a claim that the notebook itself decides."""
-    CLAIMS[id] = Claim(id, notebook, notes, says, measured_by)
 
 
 def find(id: str) -> Claim:

@@ -4,26 +4,18 @@ from __future__ import annotations
 
 import html
 import json
-import math
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import Any, Protocol
 
 from gencourse.claims.ledger import CLAIMS, Claim, Decision, as_stored, find, from_stored
 from gencourse.claims.outcome import Outcome
 from gencourse.support.output import show
 
-if TYPE_CHECKING:
-    import numpy as np
-    from torch import Tensor
-
 MIME = "application/vnd.gencourse.claim+json"  # a decision with its measurements, beside its box in a stored notebook
-
-
-EXPECTED = (
-    "GENCOURSE_OUTCOMES"  # set by tests: {id: outcome} in JSON; an exact claim that comes out otherwise is an error
-)
+# of tests: {id: outcome} in JSON; an exact claim that comes out otherwise is an error
+EXPECTED = "GENCOURSE_OUTCOMES"
 
 
 class ClaimError(AssertionError):
@@ -38,9 +30,6 @@ class Trained(Protocol):
 
 def confirm(
     id: str,
-    holds: bool | np.bool_ | np.ndarray | Tensor | None = None,
-    measured: str | None = None,
-    strict: bool = True,
     *,
     after: Trained | Sequence[Trained] | Mapping[Any, Trained] = (),
     effort: float = 1.0,
@@ -55,49 +44,21 @@ def confirm(
     Raises KeyError for an unknown id, TypeError or ValueError for other arguments.
     """
     claim = find(id)
-    if claim.rule is None:
-        _by_the_notebook(claim, holds, measured, strict, after)
-        return
     measurements = as_stored(measurements)
     decision = claim.decide(**from_stored(measurements))
     if stopped := _stopped(after):
         show(_NotMeasured(claim, stopped))
         return
     show(Shown(claim, decision, measurements, effort))
-    if (
-        claim.exact
-        and (expected := json.loads(os.environ.get(EXPECTED, "{}")).get(id, decision.outcome)) != decision.outcome
-    ):
+    expected = json.loads(os.environ.get(EXPECTED, "{}")).get(id, decision.outcome)
+    if claim.exact and expected != decision.outcome:
         parts = "; ".join(map(str, decision.parts))
         raise ClaimError(f"{id} {decision.outcome}, and was expected to come out as: {expected}. {parts}")
-
-
-def _by_the_notebook(claim: Claim, holds: Any, measured: Any, strict: bool, after: Any) -> None:
-    if not isinstance(measured, str):
-        raise TypeError(f"measured is {type(measured).__name__}; say in a string what was measured")
-    if not measured.strip():
-        raise ValueError(f"measured is empty; say what was measured for {claim.id}")
-    holds = _truth(holds)
-    if stopped := _stopped(after):
-        show(_NotMeasured(claim, stopped))
-        return
-    show(_Shown(claim, holds, measured.strip(), strict))
-    if not holds and strict:
-        raise ClaimError(f"{claim.id} does not hold: {claim.claim} Measured: {measured.strip()}")
 
 
 def ledger() -> _Ledger:
     """All claims as a table: in a notebook as HTML, elsewhere as text."""
     return _Ledger()
-
-
-def _truth(holds: bool | np.bool_ | np.ndarray | Tensor) -> bool:
-    kind = str(getattr(holds, "dtype", type(holds).__name__))
-    size = math.prod(getattr(holds, "shape", ()))
-    if "bool" not in kind or size != 1:
-        what = f"{type(holds).__name__} {holds!r}"[:100]
-        raise TypeError(f"holds is {what}; one truth value is expected, as of total < 1e-5 or same.all()")
-    return bool(holds)
 
 
 def _stopped(after: Trained | Sequence[Trained] | Mapping[Any, Trained]) -> str:
@@ -203,37 +164,6 @@ COLOURED = {
     outcome: f'<span style="color: rgb({colour}); font-weight: bold" aria-label="{outcome}">{outcome.mark}</span>'
     for outcome, colour in COLOURS.items()
 }
-
-
-@dataclass(frozen=True, repr=False)
-class _Shown:
-    claim: Claim
-    holds: bool
-    measured: str
-    strict: bool
-
-    @property
-    def mark(self) -> str:
-        if self.holds:
-            return "✓"
-        return "✗" if self.strict else "✗ not at this effort"
-
-    def __repr__(self) -> str:
-        return (
-            f"{self.mark} {self.claim.id}  {self.claim.claim}\n"
-            f"  The notes say: {self.claim.sentence}\n"
-            f"  Measured: {self.measured}"
-        )
-
-    def _repr_html_(self) -> str:
-        colour = _GREEN if self.holds else _RED if self.strict else _GREY
-        claim, sentence, measured = map(html.escape, (self.claim.claim, self.claim.sentence, self.measured))
-        return _box(
-            colour,
-            f"{self.mark} {self.claim.id}: {claim}",
-            f'<div style="opacity: .8">The notes say: <i>{sentence}</i></div>',
-            f"<div>Measured: {measured}</div>",
-        )
 
 
 @dataclass(frozen=True, repr=False)
