@@ -263,7 +263,6 @@ def _study(options: argparse.Namespace) -> int:
 
 
 def _report(name: str, folder: Path | None, picture: Path | None) -> int:
-    import gencourse.course.spread  # noqa: F401
     from gencourse import plots, study
     from gencourse.support.files import write_whole
 

@@ -4,6 +4,7 @@ Sources, authors, licences and checksums: data/README.md.
 """
 
 import csv
+import functools
 import gzip
 import hashlib
 import io
@@ -73,8 +74,7 @@ def subset(n: int, generator: torch.Generator, x: Tensor, *others: Tensor) -> Te
     Raises ValueError where x has fewer than n, or the others have another N; TypeError without a generator.
     """
     n = positive_integer("n", n)
-    if not isinstance(generator, torch.Generator):
-        raise TypeError(f"subset needs a torch.Generator, got {type(generator).__name__}")
+    _check_generator(generator, "subset", "subset(n, torch.Generator().manual_seed(0), x)")
     if n > len(x):
         raise ValueError(f"n is {n}, and there are {len(x)}; expected at most as many")
     if wrong := [len(other) for other in others if len(other) != len(x)]:
@@ -86,7 +86,7 @@ def subset(n: int, generator: torch.Generator, x: Tensor, *others: Tensor) -> Te
 
 def _held_out(labels: Tensor) -> Tensor:
     """Which of the 60,000 are validation: of each class those whose places have the lowest sha256. (N,) bool."""
-    places = sorted(range(len(labels)), key=lambda place: hashlib.sha256(f"0:{place}".encode()).digest())
+    places = torch.tensor(_by_hash(len(labels)), device="cpu")
     ranked = labels[places]
     chosen = torch.zeros(len(labels), dtype=torch.bool, device="cpu")
     sizes = torch.bincount(labels, minlength=10) / 12
@@ -94,8 +94,14 @@ def _held_out(labels: Tensor) -> Tensor:
     for digit in (sizes - wanted).argsort(descending=True, stable=True)[: 5000 - int(wanted.sum())]:
         wanted[digit] += 1  # the largest remainders, so that they are 5,000 together
     for digit, size in enumerate(wanted):
-        chosen[torch.tensor(places, device="cpu")[ranked == digit][:size]] = True
+        chosen[places[ranked == digit][:size]] = True
     return chosen
+
+
+@functools.cache
+def _by_hash(n: int) -> tuple[int, ...]:
+    """0 … n - 1 in the order of their sha256, with a `0:` before them: the same order on every machine."""
+    return tuple(sorted(range(n), key=lambda place: hashlib.sha256(f"0:{place}".encode()).digest()))
 
 
 def binarise(x: Tensor, generator: torch.Generator) -> Tensor:
@@ -106,11 +112,7 @@ def binarise(x: Tensor, generator: torch.Generator) -> Tensor:
     x: uint8 of any shape, on the generator's device. Returns uint8 of the same shape, 0 or 1.
     Raises TypeError for another dtype or without a generator, ValueError for an empty x or another device.
     """
-    if not isinstance(generator, torch.Generator):
-        raise TypeError(
-            f"binarise needs a torch.Generator, got {type(generator).__name__}: "
-            f"binarise(x, torch.Generator().manual_seed(0))"
-        )
+    _check_generator(generator, "binarise", "binarise(x, torch.Generator().manual_seed(0))")
     _check_tensor(x, "x")
     if x.dtype != torch.uint8:
         raise TypeError(f"x is {x.dtype}; expected uint8 grey values from 0 to 255, as mnist() returns them")
@@ -340,11 +342,7 @@ def plane(points: Points, n: int, generator: torch.Generator) -> Plane:
 
 
 def _draw_modes(modes: Modes, n: int, generator: torch.Generator) -> Tensor:
-    if not isinstance(generator, torch.Generator):
-        raise TypeError(
-            f"a toy set needs a torch.Generator, got {type(generator).__name__}: "
-            f"ring(n, torch.Generator().manual_seed(0))"
-        )
+    _check_generator(generator, "a toy set", "ring(n, torch.Generator().manual_seed(0))")
     n, device = positive_integer("n", n), generator.device
     which = torch.randint(len(modes.centres), (n,), generator=generator, device=device)
     noise = torch.randn(n, 2, generator=generator, device=device, dtype=torch.float32)
@@ -379,6 +377,11 @@ def _cut(sound: Tensor, row: dict[str, str]) -> Tensor:
 def _check_split(split: str) -> None:
     if split not in SPLITS:
         raise ValueError(f"split is {split!r}; expected one of {', '.join(map(repr, SPLITS))}")
+
+
+def _check_generator(generator: torch.Generator, who: str, example: str) -> None:
+    if not isinstance(generator, torch.Generator):
+        raise TypeError(f"{who} needs a torch.Generator, got {type(generator).__name__}: {example}")
 
 
 def _check_tensor(x: Tensor, name: str) -> None:

@@ -4,6 +4,7 @@ import itertools
 
 import pytest
 import torch
+from worlds import decided
 
 from gencourse.claims import CLAIMS, Outcome
 from gencourse.data import all_sequences, tiny_images
@@ -38,9 +39,9 @@ def pairs(model, see):
 
 def fallen(id, **measurements):
     """The parts that do not hold; the claim must not hold."""
-    decision = CLAIMS[id].decide(**measurements)
-    assert decision.outcome is Outcome.FAILS, "\n".join(map(str, decision.parts))
-    return [part.what for part in decision.parts if part.outcome is Outcome.FAILS]
+    outcome, parts = decided(id, **measurements)
+    assert outcome is Outcome.FAILS, parts
+    return parts
 
 
 @pytest.fixture(autouse=True)

@@ -1,19 +1,19 @@
 """Real models made wrong on purpose: their measurements make the rules of chapter 05 say "does not hold"."""
 
 import torch
+from worlds import decided
 from worlds.failures import WORLDS
 
 from gencourse import checkpoints, data, metrics
-from gencourse.claims import CLAIMS, Outcome
+from gencourse.claims import Outcome
 from gencourse.data import plane
 from gencourse.failures.gan import _learn_alone, climb
 from gencourse.models.gan import GAN, plane_gan
 
 
-def decided(id, **measured):
-    """The outcome, with the rest of the measurements from the world where the claim is true."""
-    decision = CLAIMS[id].decide(**WORLDS[id].true | measured)
-    return decision.outcome, [part.what for part in decision.parts if part.outcome is Outcome.FAILS]
+def in_true_world(id, **measured):
+    """The outcome and the parts that fall, the other measurements being those of the world where the claim is true."""
+    return decided(id, **WORLDS[id].true | measured)
 
 
 def test_a_decoder_as_hard_as_the_data_is_not_called_soft():
@@ -23,8 +23,8 @@ def test_a_decoder_as_hard_as_the_data_is_not_called_soft():
     with torch.no_grad():
         logits = vae.decode(torch.randn(200, vae.latent, generator=chance)).logits
     hard, soft = (metrics.mean_interval(metrics.sharpness((scale * logits).sigmoid()) / grey) for scale in (100.0, 1.0))
-    assert decided("VA9", decoded=soft)[0] is Outcome.HOLDS
-    outcome, why = decided("VA9", decoded=hard)
+    assert in_true_world("VA9", decoded=soft)[0] is Outcome.HOLDS
+    outcome, why = in_true_world("VA9", decoded=hard)
     assert outcome is Outcome.FAILS and why == ["sharpness of what is decoded, over that of the data"]
 
 
@@ -55,7 +55,7 @@ def test_where_samples_are_data_no_judge_finds_a_weak_one_out():
                 gan.discriminator(points) for points in (plane("ring", 2000, chance).x, gan.sample(2000, chance))
             )
         found_out.append(((real > 0).float().mean() + (fake < 0).float().mean()).item() / 2 > 0.9)
-    outcome, why = decided("GA6", found_out=metrics.share_interval(found_out))
+    outcome, why = in_true_world("GA6", found_out=metrics.share_interval(found_out))
     assert outcome is Outcome.FAILS and why == ["few units: seeds in which a stronger judge is right above 0.9"]
 
 
@@ -78,5 +78,5 @@ def test_a_judge_whose_hills_are_digits_is_not_defeated():
         noise = torch.rand(8, 1, 28, 28, generator=torch.Generator().manual_seed(seed))
         found = climb(judge, noise, steps=120)
         far.append((judge(found).median() / judge(new).median()).item())
-    outcome, why = decided("GA7", far={"noise": metrics.median_interval(far)})
+    outcome, why = in_true_world("GA7", far={"noise": metrics.median_interval(far)})
     assert outcome is Outcome.FAILS and why == ["distance to the nearest digit over that of digits, least"]

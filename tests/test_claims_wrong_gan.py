@@ -3,19 +3,13 @@
 import pytest
 import torch
 from torch.distributions import Normal
+from worlds import decided
 
-from gencourse.claims import CLAIMS, Outcome
+from gencourse.claims import Outcome
 from gencourse.data import plane
 from gencourse.metrics import mean_interval
 from gencourse.models import GAN, Discriminator, Generator, plane_gan
 from gencourse.models.gan import discriminator_loss, generator_loss
-
-
-def fallen(id, **measured):
-    """What the claim's rule says of measurements, and the parts that do not hold."""
-    decision = CLAIMS[id].decide(**measured)
-    return decision.outcome, [part.what for part in decision.parts if part.outcome is Outcome.FAILS]
-
 
 # GA1: one pass ---------------------------------------------------------------------------------------------------
 
@@ -56,12 +50,12 @@ def passes_of(kind):
 
 
 def test_a_generator_passes_once():
-    assert fallen("GA1", **passes_of(Generator)) == (Outcome.HOLDS, [])
+    assert decided("GA1", **passes_of(Generator)) == (Outcome.HOLDS, [])
 
 
 @pytest.mark.parametrize("kind, part", [(OneByOne, "passes of the generator"), (WithDropout, "pixels that differ")])
 def test_a_generator_that_passes_more_often_or_throws_dice_is_seen(kind, part):
-    outcome, parts = fallen("GA1", **passes_of(kind))
+    outcome, parts = decided("GA1", **passes_of(kind))
     assert outcome is Outcome.FAILS and len(parts) == 1 and parts[0].startswith(part)
 
 
@@ -96,18 +90,18 @@ def turns_of(one_optimiser, frozen_layer=False, turns=20):
 
 
 def test_an_optimiser_for_each_player_leaves_the_other_alone():
-    assert fallen("GA2", **turns_of(one_optimiser=False)) == (Outcome.HOLDS, [])
+    assert decided("GA2", **turns_of(one_optimiser=False)) == (Outcome.HOLDS, [])
 
 
 def test_one_optimiser_for_both_is_seen():
-    assert fallen("GA2", **turns_of(one_optimiser=True)) == (
+    assert decided("GA2", **turns_of(one_optimiser=True)) == (
         Outcome.FAILS,
         ["turns in which the fixed player's parameters changed"],
     )
 
 
 def test_a_layer_that_never_moves_is_seen():
-    outcome, parts = fallen("GA2", **turns_of(one_optimiser=False, frozen_layer=True))
+    outcome, parts = decided("GA2", **turns_of(one_optimiser=False, frozen_layer=True))
     assert (outcome, parts) == (Outcome.FAILS, ["tensors of parameters of a mover that never moved"])
 
 
@@ -135,7 +129,7 @@ def judged(loss, seed):
 @pytest.mark.parametrize("loss", ["non-saturating", "hinge"])
 def test_a_detective_whose_word_is_no_probability_is_seen(loss):
     error, calibration = (mean_interval(column) for column in zip(*[judged(loss, seed) for seed in range(6)]))
-    outcome, parts = fallen(
+    outcome, parts = decided(
         "GA3", error=error, calibration=calibration, off=mean_interval([0.004] * 2), early=mean_interval([0.7] * 2)
     )
     if loss == "hinge":

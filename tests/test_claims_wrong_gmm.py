@@ -1,9 +1,9 @@
 """The claims of chapter 02 on models made wrong on purpose: each is seen failing. A right one stands beside it."""
 
 import torch
+from worlds import decided
 
 from gencourse import metrics
-from gencourse.claims import CLAIMS, Outcome
 from gencourse.models import GMM
 
 WEIGHTS = torch.tensor([0.5, 0.3, 0.2])
@@ -16,7 +16,7 @@ ZERO, LARGE = metrics.Interval(0.0, -0.001, 0.001, 10), metrics.Interval(0.012, 
 
 def fallen(id, **measurements):
     """The parts of a claim that do not hold."""
-    return [part.what for part in CLAIMS[id].decide(**measurements).parts if part.outcome is Outcome.FAILS]
+    return decided(id, **measurements)[1]
 
 
 # GM1 --------------------------------------------------------------------------------------------------------------

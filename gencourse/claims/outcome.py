@@ -99,18 +99,6 @@ def equal(what: str, measured: object, expected: object, unit: str = "") -> Part
     return Part(what, _with(_shown(measured), unit), _shown(expected), outcome)
 
 
-def any_of(what: str, parts: Iterable[Part]) -> Part:
-    """A part that holds where one at least of its own parts does, and does not hold where none does.
-
-    >>> any_of("one of two", [below("a", 3, 1), below("b", 0, 1)]).outcome
-    <Outcome.HOLDS: 'holds'>
-    """
-    parts = list(parts)
-    outcomes = {part.outcome for part in parts}
-    outcome = next((each for each in (Outcome.HOLDS, Outcome.OPEN) if each in outcomes), Outcome.FAILS)
-    return Part(what, "; ".join(f"{part.what}: {part.measured}" for part in parts), "one of them", outcome)
-
-
 def together(parts: Iterable[Part]) -> Outcome:
     """What all parts say together: one that does not hold decides, then one that is not settled.
 

@@ -19,7 +19,7 @@ from gencourse.study.notes import FILE
 
 
 def chapter(notebook: str, seed: int, *, effort: float = 1.0) -> dict[str, Any]:
-    """What a notebook notes (`study.note`) when it is run with this seed, and how its claims came out.
+    """What a notebook notes (`study.note`) when it is run with this seed.
 
     Raises NotebookError where a cell fails, ValueError where it notes nothing or one name twice.
     """

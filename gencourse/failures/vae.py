@@ -1,7 +1,7 @@
 """Failures of variational autoencoders: grey where there should be an edge, copies, codes that say nothing, holes."""
 
 from collections.abc import Sequence
-from typing import Literal, get_args
+from typing import Any, Literal, get_args
 
 import torch
 import torch.nn.functional as F
@@ -14,6 +14,7 @@ from gencourse.models.settings import usual_settings, weights_of
 from gencourse.models.vae import reparameterise
 from gencourse.support.checks import number, positive_integer
 from gencourse.training import fit
+from gencourse.training.batches import Prepare
 
 Images = Literal["textures", "digits"]
 IMAGES = get_args(Images)
@@ -102,11 +103,8 @@ def memorise(seed: int, *, beta: float = 1.0, n: int = 500) -> dict[str, float]:
     if not 100 <= n <= len(images) // 3:
         raise ValueError(f"n is {n}; expected 100 to {len(images) // 3}, a third of the digits")
     generator = torch.Generator().manual_seed(seed)
-    chosen = torch.randperm(len(images), generator=generator)[: 3 * n]
-    train, held_out, fresh = data.binarise(images[chosen], generator).split(n)
-    with weights_of(seed):
-        vae = VAE(latent=20, hidden=(300,), beta=beta)
-    fit(vae, train, steps=500, batch_size=100, lr=3e-3, precision="float32", generator=generator)
+    train, held_out, fresh = data.binarise(data.subset(3 * n, generator, images), generator).split(n)
+    vae = _trained(seed, train, generator, beta=beta)
 
     @torch.no_grad()
     def elbo(x: Tensor, weight: float) -> float:
@@ -135,6 +133,14 @@ def memorise(seed: int, *, beta: float = 1.0, n: int = 500) -> dict[str, float]:
         found = copies(seen, unseen, metrics.features(judge, some))
         result |= {whose + key: value for key, value in found.items()}
     return result
+
+
+def _trained(seed: int, x: Tensor, generator: torch.Generator, prepare: Prepare | None = None, **build: Any) -> VAE:
+    """The VAE of `memorise`, `restored` and `soft`: 20 code dimensions, weights of this seed, 500 steps on x."""
+    with weights_of(seed):
+        vae = VAE(latent=20, hidden=(300,), **build)
+    fit(vae, x, steps=500, batch_size=100, lr=3e-3, precision="float32", prepare=prepare, generator=generator)
+    return vae
 
 
 def copies(train: Tensor, held_out: Tensor, samples: Tensor) -> dict[str, float]:
@@ -171,12 +177,10 @@ def restored(seed: int, *, beta: float = 1.0) -> dict[str, float]:
     """
     images, labels = data.mnist("train", "last")
     generator = torch.Generator().manual_seed(seed)
-    chosen = torch.randperm(len(images), generator=generator)[:1500]
-    sets = dict(zip(("train", "unseen", "spare"), data.binarise(images[chosen], generator).split(500), strict=True))
-    classes = dict(zip(sets, labels[chosen].split(500), strict=True))
-    with weights_of(seed):
-        vae = VAE(latent=20, hidden=(300,), beta=beta)
-    fit(vae, sets["train"], steps=500, batch_size=100, lr=3e-3, precision="float32", generator=generator)
+    images, labels = data.subset(1500, generator, images, labels)
+    sets = dict(zip(("train", "unseen", "spare"), data.binarise(images, generator).split(500), strict=True))
+    classes = dict(zip(sets, labels.split(500), strict=True))
+    vae = _trained(seed, sets["train"], generator, beta=beta)
     judge, _ = checkpoints.load("classifier")
     result, logits = {}, {}
     with torch.no_grad():
@@ -221,9 +225,7 @@ def soft(seed: int, *, sigma: float = 0.0) -> dict[str, float]:
     images, test = data.mnist("train", "last")[0], data.mnist("test")[0]
     prepare = (lambda x, _: x / 255) if sigma else data.binarise
     kind = dict(likelihood="gaussian", sigma=sigma) if sigma else {}
-    with weights_of(seed):
-        vae = VAE(latent=20, hidden=(300,), **kind)
-    fit(vae, images, steps=500, batch_size=100, lr=3e-3, precision="float32", prepare=prepare, generator=generator)
+    vae = _trained(seed, images, generator, prepare, **kind)
     grey, some = test / 255, data.subset(4000, generator, test)
     x = prepare(some[:2000], generator)
     with torch.no_grad():

@@ -12,7 +12,7 @@ from gencourse.support.checks import positive_integer
 class Interval(NamedTuple):
     """A measured number and the ends of its 95 % confidence interval.
 
-    And n is how many independent values it rests on: seeds, blocks of images, or trials. Where too few tell nothing
+    Here n is how many independent values it rests on: seeds, blocks of images, or trials. Where too few tell nothing
     of the spread, the ends are -inf and inf.
 
     >>> str(Interval(0.178, 0.151, 0.205, 10))

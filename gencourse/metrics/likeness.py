@@ -5,6 +5,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
+from gencourse.data import subset
 from gencourse.metrics.clouds import check_examples, check_features, distances
 from gencourse.support.checks import positive_integer
 
@@ -56,8 +57,7 @@ def frechet_floor(real: Tensor, n: int, generator: torch.Generator, draws: int =
         raise ValueError(f"real has {len(real)} examples; expected at least {2 * n}, for two sets of {n}")
     floors = []
     for _ in range(draws):
-        order = torch.randperm(len(real), generator=generator, device=generator.device).to(real.device)
-        floors.append(frechet_distance(real[order[:n]], real[order[n : 2 * n]]))
+        floors.append(frechet_distance(*subset(2 * n, generator, real).split(n)))
     return floors
 
 

@@ -28,16 +28,13 @@ def receptive_field(
     Raises:
         TypeError, ValueError: a position outside the event, no probe.
     """
-    shape, n_probes = tuple(model.event_shape), positive_integer("n_probes", n_probes)
-    if len(position) != len(shape) or not all(0 <= i < size for i, size in zip(position, shape)):
-        raise ValueError(f"position is {tuple(position)}; expected an index into event_shape {shape}")
+    n_probes = positive_integer("n_probes", n_probes)
+    shape = _shape_around(position, model)
     generator, weight = generator_or_new(generator), first_weight(model)
     with with_gradients():
         x = draw_noise(torch.rand, (n_probes, *shape), weight.device, generator).to(weight.dtype) * (model.levels - 1)
         x.requires_grad_(True)
-        condition = None if model.n_classes is None else torch.zeros(n_probes, dtype=torch.long, device=x.device)
-        logits = model.logits(x, condition)  # (n_probes, levels, *event_shape)
-        here = logits[(slice(None), slice(None), *position)]  # (n_probes, levels)
+        here = _logits_at(model, x, position)  # (n_probes, levels)
         weights = draw_noise(torch.randn, here.shape, x.device, generator)
         (gradient,) = torch.autograd.grad((here * weights).sum(), x)
     return gradient.abs().amax(0)
@@ -68,13 +65,23 @@ def reach(model: nn.Module, position: Sequence[int]) -> Tensor:
         for parameter in opened.parameters():
             # a weight (out, …) averages its inputs; a bias, for a layer or for places, is 0.01
             parameter.fill_(1 / max(1, parameter[0].numel()) if parameter.dim() > 1 else 0.01)
-    shape = tuple(opened.event_shape)
-    if len(position) != len(shape) or not all(0 <= i < size for i, size in zip(position, shape)):
-        raise ValueError(f"position is {tuple(position)}; expected an index into event_shape {shape}")
+    shape = _shape_around(position, opened)
     with with_gradients():
         x = torch.full((1, *shape), opened.levels - 1.0, dtype=torch.float64, device=first_weight(opened).device)
         x.requires_grad_(True)
-        condition = None if opened.n_classes is None else torch.zeros(1, dtype=torch.long, device=x.device)
-        logits = opened.logits(x, condition)  # (1, levels, *event_shape)
-        (gradient,) = torch.autograd.grad(logits[(slice(None), slice(None), *position)].sum(), x)
+        (gradient,) = torch.autograd.grad(_logits_at(opened, x, position).sum(), x)
     return gradient[0] > 0
+
+
+def _shape_around(position: Sequence[int], model: nn.Module) -> tuple[int, ...]:
+    """The model's event_shape; ValueError if the position is no index into it."""
+    shape = tuple(model.event_shape)
+    if len(position) != len(shape) or not all(0 <= i < size for i, size in zip(position, shape)):
+        raise ValueError(f"position is {tuple(position)}; expected an index into event_shape {shape}")
+    return shape
+
+
+def _logits_at(model: nn.Module, x: Tensor, position: Sequence[int]) -> Tensor:
+    """The logits at a position, of the first class if there are classes: (N, *event_shape) -> (N, levels)."""
+    condition = None if model.n_classes is None else torch.zeros(len(x), dtype=torch.long, device=x.device)
+    return model.logits(x, condition)[(slice(None), slice(None), *position)]

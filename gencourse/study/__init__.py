@@ -592,12 +592,10 @@ def over_seeds(chapter: str, name: str) -> list[Any]:
     """
     try:
         runs = [run for run in load(f"chapter-{chapter}").runs if run.result is not None]
-    except DataError:
+        if not all(name in run.result for run in runs):
+            raise KeyError(f"the runs of chapter {chapter} noted no {name!r}; they noted {', '.join(runs[0].result)}")
+    except (DataError, KeyError):
         if being_noted():
             return []
         raise
-    if not all(name in run.result for run in runs):
-        if being_noted():
-            return []
-        raise KeyError(f"the runs of chapter {chapter} noted no {name!r}; they noted {', '.join(runs[0].result)}")
     return [run.result[name] for run in runs]

@@ -6,6 +6,8 @@ One file a chapter, each with `WORLDS = {id: World(…)}`.
 from dataclasses import dataclass, field
 from typing import Any
 
+from gencourse.claims import CLAIMS, Outcome
+
 
 @dataclass(frozen=True)
 class World:
@@ -19,3 +21,9 @@ class World:
     true: dict[str, Any]
     false: dict[str, dict[str, Any]]
     undecided: dict[str, dict[str, Any]] = field(default_factory=dict)
+
+
+def decided(id, **measured):
+    """What the rule of a claim says of measurements: the outcome, and the names of the parts that do not hold."""
+    decision = CLAIMS[id].decide(**measured)
+    return decision.outcome, [part.what for part in decision.parts if part.outcome is Outcome.FAILS]
