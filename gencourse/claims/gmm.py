@@ -40,8 +40,8 @@ def the_density_of_the_draws_is_the_sum(plain: Interval, tilted: Interval, near:
     measured_by="the likelihood at every step, from many starts on three data sets",
     since="2026-11-30",
     before="Until then all starts had equal weights and lay in one data set, and one falling step of the control was "
-    "enough. The sentence did not say that a floor is excluded, with which steps do go down. Half of the starts were asked "
-    "of the control at first; after a trial, in which fewer showed it, a quarter.",
+    "enough. The sentence did not say that a floor is excluded, with which steps do go down. Half of the starts "
+    "were asked of the control at first; after a trial, in which fewer showed it, a quarter.",
     exact=True,
 )
 def the_likelihood_never_falls(lowest: float, rounding: float, control: float) -> list[Part]:
