@@ -28,10 +28,10 @@ def no_outcome_is_expected(monkeypatch):
     monkeypatch.delenv("GENCOURSE_OUTCOMES", raising=False)
 
 
-def confirmed_in(path):
+def confirmed_in(node):
     """The ids that a notebook confirms, in order."""
     ids = []
-    for cell in nbformat.read(path, as_version=4).cells:
+    for cell in node.cells:
         if cell.cell_type == "code":
             for node in ast.walk(ast.parse(plain_python(cell.source))):
                 if isinstance(node, ast.Call) and ast.unparse(node.func).split(".")[-1] == "confirm":
@@ -39,7 +39,8 @@ def confirmed_in(path):
     return ids
 
 
-CONFIRMED = {path.stem: confirmed_in(path) for path in sorted(NOTEBOOKS.glob("*.ipynb"))}
+NODES = {path.stem: nbformat.read(path, as_version=4) for path in sorted(NOTEBOOKS.glob("*.ipynb"))}
+CONFIRMED = {name: confirmed_in(node) for name, node in NODES.items()}
 
 
 @pytest.mark.parametrize("claim", CLAIMS.values(), ids=lambda claim: claim.id)
@@ -151,8 +152,8 @@ def test_a_decision_is_stored_with_what_it_rests_on(monkeypatch):
     "claim, stored",
     [
         (output.data[MIME]["claim"], output.data[MIME])
-        for path in sorted(NOTEBOOKS.glob("*.ipynb"))
-        for cell in nbformat.read(path, as_version=4).cells
+        for node in NODES.values()
+        for cell in node.cells
         for output in cell.get("outputs", [])
         if MIME in output.get("data", {})
     ],
