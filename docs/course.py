@@ -28,12 +28,11 @@ class Exercise:
 
 @dataclass(frozen=True)
 class Measured:
-    """What a cell decided about a claim: the outcome's sign and words, and each measurement in words."""
+    """What a cell decided about a claim: the outcome, and each measurement in words."""
 
     claim: str
     cell: str
-    mark: str
-    outcome: str
+    outcome: Outcome
     lines: tuple[str, ...]
 
 
@@ -42,9 +41,8 @@ def decision(output, cell=""):
     stored = output.get("data", {}).get(MIME)
     if not stored or stored["outcome"] not in list(Outcome):
         return None
-    outcome = Outcome(stored["outcome"])
     lines = tuple(str(Part(**{**part, "outcome": Outcome(part["outcome"])})) for part in stored["parts"])
-    return Measured(stored["claim"], cell, outcome.mark, str(outcome), lines)
+    return Measured(stored["claim"], cell, Outcome(stored["outcome"]), lines)
 
 
 @dataclass(frozen=True)

@@ -236,14 +236,14 @@ class Deck:
 
     def _claim(self, output):
         it = course.decision(output)
-        claim = CLAIMS[it.claim]
+        claim, found = CLAIMS[it.claim], "<br>".join(map(_escape, it.lines))
         ask = f"**Ask the room.** What would refute this sentence? Here it is decided by {claim.measured_by}."
         self._add(
             "claim",
             f"Claim {it.claim}",
             f"**{claim.claim}**\n\nThe notes say: *{claim.sentence}*",
             notes=[ask],
-            later=f'<div class="measured"><b>{it.mark} {it.outcome}.</b> {"<br>".join(map(_escape, it.lines))}</div>',
+            later=f'<div class="measured"><b>{it.outcome.mark} {it.outcome}.</b> {found}</div>',
         )
 
     def _exercise(self, cell):

@@ -125,10 +125,7 @@ def claims(notebooks):
         for claim in (claim for claim in CLAIMS.values() if claim.notebook == name):
             if notebook and claim.id in notebook.measured:
                 it = notebook.measured[claim.id]
-                mark, kind = (
-                    f"{it.mark} {claim.id} {'is ' if it.outcome == 'not settled' else ''}{it.outcome}",
-                    it.outcome,
-                )
+                mark, kind = f"{it.outcome.mark} {claim.id} {it.outcome.verb}", it.outcome
                 found = "<br>".join([*map(html.escape, it.lines), link(name, it.cell, f"the cell in {name}")])
             else:
                 mark, kind, found = f"○ {claim.id}", "open", f"Open: to be decided by {html.escape(claim.measured_by)}."

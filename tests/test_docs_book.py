@@ -65,7 +65,7 @@ def test_every_claim_stands_with_what_was_measured(book, notebooks):
         due = {claim.id for claim in CLAIMS.values() if claim.notebook == notebook.name}
         assert set(notebook.measured) == due  # each found in a stored output
         for it in notebook.measured.values():
-            assert f"{it.mark} {it.claim}" in page.text and f"{notebook.name}.html#{it.cell}" in page.links
+            assert f"{it.outcome.mark} {it.claim}" in page.text and f"{notebook.name}.html#{it.cell}" in page.links
             assert all(" ".join(line.split()) in " ".join(page.text.split()) for line in it.lines), it.claim
 
 

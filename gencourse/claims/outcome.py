@@ -31,6 +31,11 @@ class Outcome(StrEnum):
         """A sign for it: ✓, ✗ or ?."""
         return {"holds": "✓", "does not hold": "✗", "not settled": "?"}[self.value]
 
+    @property
+    def verb(self) -> str:
+        """What is said of the claim: it holds, it does not hold, it is not settled."""
+        return "is not settled" if self is Outcome.OPEN else self.value
+
 
 @dataclass(frozen=True)
 class Part:

@@ -108,11 +108,7 @@ class Shown:
         """The outcome in a word or two, with the claim's number."""
         if not self.decided:
             return f"○ {self.claim.id} is not decided at effort {self.effort:g}"
-        return f"{self.decision.outcome.mark} {self.claim.id} {self._verb}"
-
-    @property
-    def _verb(self) -> str:
-        return {Outcome.OPEN: "is not settled"}.get(self.decision.outcome, self.decision.outcome.value)
+        return f"{self.decision.outcome.mark} {self.claim.id} {self.decision.outcome.verb}"
 
     def __repr__(self) -> str:
         parts = "".join(f"\n  {part}" for part in self.decision.parts)
