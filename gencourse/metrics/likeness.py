@@ -11,7 +11,7 @@ from gencourse.support.checks import positive_integer
 
 
 @torch.no_grad()
-def features(model: nn.Module, x: Tensor, batch_size: int = 500) -> Tensor:
+def features(model: nn.Module, x: Tensor, batch_size: int = 200) -> Tensor:
     """What `model.features` makes of every example, by batches: (N, *event_shape) -> (N, F).
 
     Of a classifier they are the space in which `frechet_distance`, `precision_recall` and `c_t` compare images.

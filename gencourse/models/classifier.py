@@ -8,6 +8,7 @@ section II). It is no generative model: it says nothing about P(x).
 
 from collections.abc import Sequence
 
+import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
@@ -26,7 +27,6 @@ class Classifier(nn.Module):
     Raises:
         TypeError, ValueError: for sizes that are not positive integers, or an image smaller than 8 × 8.
 
-    >>> import torch
     >>> classifier = Classifier((1, 8, 8), n_classes=3, channels=2, n_features=5)
     >>> images = torch.zeros(4, 1, 8, 8)
     >>> classifier(images).shape, classifier.features(images).shape
@@ -80,7 +80,8 @@ class Classifier(nn.Module):
         Raises:
             TypeError: x is no tensor of numbers. ValueError: another shape, no image, NaN, values outside [0, 1].
         """
-        return self.body(self._check(x))
+        h = self.body[0](self._check(x))  # (B, c, H, W)
+        return self.body[1:](h.contiguous(memory_format=torch.channels_last))  # where pooling is several times faster
 
     def loss(self, x: Tensor, labels: Tensor) -> Tensor:
         """Cross entropy, the mean of −log P(label|x): (B, *event_shape), (B,) classes -> a scalar, nats per image."""
