@@ -243,8 +243,10 @@ def signals(seed: int, *, family: Family = "GAN") -> dict[str, float]:
     A "GAN" (16 channels, 1,200 steps), a "VAE" (1,200 steps) or a "PixelCNN" (5 blocks, 600 steps) is trained on
     digits. At twelve moments, evenly spaced: the Fréchet distance of 500 samples from 2,000 test digits (features of
     the stored classifier; grey levels for the GAN, binary pixels for the others), and the losses, means over the time
-    since the last. Returns Spearman's rank correlation with that distance over the twelve moments (1: the lower the
-    one the lower the other; 0: it tells nothing) of
+    since the last. The families differ in more: the GAN has batches of 32, averaged weights where it is measured, and
+    step sizes that fall to a hundredth; the others have batches of 64 and the step sizes of `fit`. Returns Spearman's
+    rank correlation with that distance over the twelve moments (1: the lower the one the lower the other; 0: it tells
+    nothing) of
 
         loss: of the loss that the generator, or the model, minimises. loss_d: of the discriminator's (GAN only).
         steps: of minus the number of steps: what one knows without any loss.

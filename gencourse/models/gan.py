@@ -350,7 +350,7 @@ class GAN(nn.Module):
 
     @torch.no_grad()
     def sample(self, n: int, generator: torch.Generator | None = None, condition: Tensor | None = None) -> Tensor:
-        """Draw n events, one pass of the generator each: (n, *event_shape), in the dtype of its weights."""
+        """Draw n events, a pass of the generator for each 1,000: (n, *event_shape), in the dtype of its weights."""
         z = self.noise(n, generator)
         if condition is None:
             return torch.cat([self.generator(part) for part in z.split(1000)])

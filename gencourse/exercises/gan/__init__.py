@@ -12,11 +12,11 @@ from gencourse.exercises.gan.r1_penalty import exercise as r1_penalty
 # in the order of the notebook
 __all__ = [
     "discriminator_loss",
-    "generator_loss",
-    "discriminator_step",
-    "generator_step",
-    "gradient_penalty",
-    "r1_penalty",
     "best_discriminator",
+    "discriminator_step",
+    "generator_loss",
+    "generator_step",
     "mode_count",
+    "r1_penalty",
+    "gradient_penalty",
 ]

@@ -94,7 +94,7 @@ exercise = Exercise(
             _CODES,
             "fake = generator(z)",
             "The discriminator moves as it should, but the generator's gradients have "
-            "changed: `backward()` went on into it, at twice the cost, and its next step "
+            "changed: `backward()` went on into it, which costs time, and its next step "
             "would follow the discriminator's wishes if they are not cleared. "
             "`generator(z).detach()` ends the way there.",
         ),

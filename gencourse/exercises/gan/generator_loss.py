@@ -57,8 +57,8 @@ exercise = Exercise(
         "The generator wants its images to be held real. How small is the probability of "
         "that, and how is that turned into something to be minimised?",
         "-log D of a generated image, averaged: where D ≈ 0 its slope by the logit is "
-        "-1, while that of log(1 - D) is ≈ 0, and the generator would learn nothing when "
-        "it needs it most.",
+        "-1, while that of log(1 - D) is ≈ 0: next to nothing of its gradient is left "
+        "there.",
         "-log sigmoid(a) = softplus(-a) = log(1 + exp(-a)), safe for every logit in "
         "`torch.nn.functional.softplus`. Then the mean.",
     ),

@@ -76,8 +76,8 @@ exercise = Exercise(
             "torch.nn.functional.softplus(-fake_logits)",
             "-torch.nn.functional.softplus(fake_logits)",
             "This step goes down E log(1 - D(G(z))), the saturating loss of the original "
-            "game. Where the discriminator is sure, its gradient is next to nothing. The "
-            "non-saturating one is asked for: -E log D(G(z)).",
+            "game. Where the discriminator is sure that a sample is false, its gradient "
+            "is next to nothing. The non-saturating one is asked for: -E log D(G(z)).",
         ),
         Mistake(
             "the discriminator's loss",

@@ -247,8 +247,8 @@ exercise = Exercise(
             "one norm for the whole batch",
             _LENGTH,
             "slope.norm()",
-            "There is one norm for the whole batch, √B times too large: `slope.norm()` "
-            "flattens everything. Each image has a slope of its own.",
+            "There is one norm for the whole batch: `slope.norm()` flattens everything. "
+            "Each image has a slope of its own.",
         ),
         Mistake(
             "the norm over one axis of the image",

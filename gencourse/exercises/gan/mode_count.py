@@ -70,7 +70,7 @@ exercise = Exercise(
     difficulty="medium",
     hints=(
         "Each sample looks for its nearest mode. If that is within 3σ, the sample is "
-        "good, and the mode is found; if not, the sample is good for nothing.",
+        "good, and the mode is captured; if not, the sample captures nothing.",
         "`torch.cdist(samples, centres)` has all distances, (N, K); its minimum over the "
         "modes (axis 1) gives both the distance to the nearest and which one it is.",
         "With `nearest, mode = distances.min(1)` and `good = nearest <= 3 * sigma`: how "
@@ -196,8 +196,8 @@ exercise = Exercise(
             "the squared distance",
             "nearest <=",
             "nearest.square() <=",
-            "The squared distance is compared with 3σ. Where distances are below 1, "
-            "nearly everything passes.",
+            "The squared distance is compared with 3σ. Where distances are below 1, it "
+            "is smaller than the distance, and too many samples pass.",
         ),
         Mistake(
             "the variance",

@@ -148,8 +148,9 @@ exercise = Exercise(
             "the slope of the probability",
             "discriminator(x).sum()",
             "discriminator(x).sigmoid().sum()",
-            "The slope of sigmoid(logit) is taken: it is 0 where the discriminator is "
-            "sure, however steep it is. R1 takes that of the logit.",
+            "The slope of sigmoid(logit) is taken: it is next to 0 where the "
+            "discriminator is sure, even if the logit is steep there. R1 takes that of "
+            "the logit.",
         ),
         Mistake(
             "the slope of log D",
