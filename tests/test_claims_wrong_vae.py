@@ -96,14 +96,15 @@ def test_va3_a_kl_left_on_and_a_kl_left_off_are_noticed(small):
     assert outcome("VA3", share_kl=without[0]) is Outcome.FAILS
 
 
-def test_va4_a_kl_left_off_is_noticed(small):
+def test_va4_a_kl_left_off_is_noticed_and_a_rise_is_not_enough(small):
     images, models = small
     alone = {}
     for beta, those in models.items():
         with torch.no_grad():
             alone[beta] = mean_interval([vae.encode(images).variance.log().mean().exp().item() for vae, _ in those])
     assert alone[0.0].high < alone[1.0].low
-    assert outcome("VA4", alone=alone[0.0]) is Outcome.FAILS
+    for value in alone.values():  # "close to one" is more than "towards one"
+        assert outcome("VA4", alone=value) is Outcome.FAILS
 
 
 def test_va5_a_turned_code_leads_nowhere():

@@ -11,12 +11,13 @@ WRITTEN = "2026-11-30"
     "VA1",
     NOTEBOOK,
     notes="cᵢ = exp(σᵢ/2)·eᵢ + mᵢ, with e from a normal distribution.",
-    says="c has the distribution N(m, exp σ). Gradients by m and by σ pass through it, and vary less than those of the "
-    "score function.",
-    measured_by="distribution functions at five settings of m and σ; gradients beside exact ones; their variance on "
-    "twelve digits",
+    says="c has the distribution N(m, exp σ). Gradients by m and by σ pass through it; those by m vary less than those "
+    "of the score function, on twelve digits with one VAE.",
+    measured_by="distribution functions at five settings of m and σ; gradients beside exact ones; the variance of "
+    "those by m on twelve digits",
     since=WRITTEN,
-    before="Until then one m and σ and one digit were looked at, and no gradient by σ.",
+    before="Until then one m and σ and one digit were looked at, and no gradient by σ; and for a time the sentence "
+    "spoke of the variance of gradients by σ, too, which is not measured.",
 )
 def the_draw_has_its_distribution_and_lets_gradients_pass(
     distance: float, other: float, by_mean: Measured, by_log_var: Measured, plain: Measured, baseline: Measured
@@ -24,15 +25,15 @@ def the_draw_has_its_distribution_and_lets_gradients_pass(
     """`distance`, `other`: √n times the largest gap of the distribution functions, with exp(σ/2) the largest of five
     settings, with exp(σ) the smallest of those with σ ≠ 0. A true draw exceeds 1.95 once in a thousand tries.
     `by_mean`, `by_log_var`: the estimated gradient along the exact one, over its length: 1 if it is right; 5 % are
-    allowed, since a forgotten part is larger. `plain`, `baseline`: variance of the score function over that through
-    the draw, without and with a baseline, over digits.
+    allowed, since a forgotten part is larger. `plain`, `baseline`: variance of the gradient by m by the score function
+    over that through the draw, without and with a baseline, over digits.
     """
     return [
         below("largest distance of c from N(m, exp σ), times √n", distance, 1.95),
         above("the same with exp(σ)·e + m, a control", other, 1.95),
         within("gradient by m through the draw, over the exact one", by_mean, 0.95, 1.05),
         within("gradient by σ through the draw, over the exact one", by_log_var, 0.95, 1.05),
-        above("variance of the score function over that through the draw", plain, 1),
+        above("variance of the score function, by m, over that through the draw", plain, 1),
         above("the same with a baseline", baseline, 1),
     ]
 
@@ -76,7 +77,7 @@ def reconstruction_alone_takes_the_noise_away(
     """`share`: standard deviation of q over that of its means; a hundredth is too little to blur two digits. `harm`:
     nats that the noise costs the reconstruction; a tenth of a nat is a thousandth of it. `late`: log₁₀ of the noise at
     the end over that half-way, below 0 while it still falls. `share_kl`, `harm_kl`: with the KL, a twentieth and one
-    nat at least, ten times as much as is allowed without.
+    nat at least, five and ten times what is allowed without.
     """
     return [
         below("noise over the spread of the means, without the KL", share, 0.01, form=".2g"),
@@ -91,12 +92,13 @@ def reconstruction_alone_takes_the_noise_away(
     "VA4",
     NOTEBOOK,
     notes="The KL term works like L2 regularisation; we want σᵢ close to 0, the variance close to 1.",
-    says="The KL term pulls the codes of all images together towards N(0, I), and the variance of each image's code "
-    "towards one.",
+    says="The KL term pulls the codes of all images together towards N(0, I), and brings the variance of each image's "
+    "code close to one.",
     measured_by="mean, variance and distance from N(0, I) of the codes of all images, with the term and without; the "
     "variance for one image; over ten seeds",
     since=WRITTEN,
-    before="Until then only the codes of all images together were looked at, in one run, and σᵢ not at all.",
+    before="Until then only the codes of all images together were looked at, in one run, and σᵢ not at all; and for "
+    "a time the sentence said “towards one”, where the rule asks whether the variance is close to one.",
 )
 def the_kl_pulls_codes_to_the_prior(
     fall: Measured, centre: Measured, together: Measured, alone: Measured, silent: Measured
@@ -104,7 +106,7 @@ def the_kl_pulls_codes_to_the_prior(
     """`fall`: log₁₀ of the distance from N(0, I) without the KL over that with it; a tenth at least. `centre`: how far
     from 0 the mean is with the KL over without; a fifth at most. `together`: variance of a dimension over all images.
     `alone`: exp σ for one image, the geometric mean over images and dimensions in use. `silent`: the same over the
-    dimensions that say nothing, where it must be one: a control. "Close to one" is 0.5 to 1.5: σ within ±0.7 of 0.
+    dimensions that say nothing, where it must be one: a control. "Close to one" is 0.5 to 1.5: σ from −0.69 to 0.41.
     """
     return [
         above("log₁₀ of the distance from N(0, I), without the KL over with it", fall, 1),
@@ -197,10 +199,10 @@ def a_vae_is_the_limit_of_mixtures(
     shrinks: float,
 ) -> list[Part]:
     """Nats of a mixture less those of the VAE, over points or images, in pairs. `gaussian_near`: 1,000 Gaussians, less
-    an estimate with 50,000 random z; 0.02 nats are its own error. `coins_near`: 65,536 mixtures of coin flips, less
-    the bound by a wide q; 0.05 nats are three standard errors of it. `…_far`: 4 Gaussians, 16 mixtures of coin flips
-    (controls). `shrinks`: the largest ratio of a distance to the limit over that with a quarter of the components,
-    until it is below 0.05 nats; below 1 if ever more components come ever nearer.
+    an estimate with 50,000 random z; 0.02 nats are many times its own error. `coins_near`: 65,536 components of coin
+    flips, less the bound by a wide q; 0.05 nats are about four standard errors of the difference. `…_far`: 4 Gaussians,
+    16 components of coin flips (controls). `shrinks`: the largest ratio of a distance to the limit over that with a
+    quarter of the components, until it is below 0.05 nats; below 1 if ever more components come ever nearer.
     """
     return [
         within("1,000 Gaussians less the VAE", gaussian_near, -0.02, 0.02, "nats", form=".4f"),

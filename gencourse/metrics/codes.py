@@ -29,7 +29,8 @@ def kl_to_standard_normal(z: Tensor) -> float:
     """KL(N(m, C) ‖ N(0, I)) of the mean m and the covariance C of codes: (N, latent) -> nats.
 
     ½ (tr C + mᵀm − latent − log det C). No law with that mean and covariance has a smaller one, so it is a lower
-    bound of the KL of the law that the codes come from.
+    bound of the KL of the law that the codes come from, but for chance: estimated from N codes it is too large, near
+    N(0, I) by about latent (latent + 3) / 4N.
     """
     check_features(z=z)
     if len(z) <= z.shape[1]:

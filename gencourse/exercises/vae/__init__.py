@@ -17,6 +17,6 @@ __all__ = [
     "gaussian_kl",
     "elbo",
     "importance_bound",
-    "interpolate",
     "active_units",
+    "interpolate",
 ]
