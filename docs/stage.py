@@ -11,6 +11,7 @@ import course
 import nbformat
 
 from gencourse.claims import CLAIMS
+from gencourse.course.minutes import machine_words
 from gencourse.course.notebook import LANGUAGE
 from gencourse.support.output import plural
 
@@ -61,6 +62,7 @@ def stage(folder):
         "papers": papers(notebooks),
         "minutes": minutes(notebooks),
         "resources": resources(notebooks),
+        "machine": machine_words(record()["machine"]),
         "gib": f"{student_gib(measured(notebooks)):g}",
     }
     for page in sorted(PAGES.glob("*.md")):
@@ -222,9 +224,14 @@ def nodes_for(students, gib):
     return math.ceil(students / min(by_memory, by_cores))
 
 
+def record():
+    """What `make records` recorded: the machine, and the notebooks."""
+    return json.loads((ROOT / "gencourse" / "course" / "timings.json").read_text(encoding="utf-8"))
+
+
 def measured(notebooks):
     """{notebook: seconds, cpu_seconds, peak_mib} as `make records` recorded it, in the order of the course."""
-    timings = json.loads((ROOT / "gencourse" / "course" / "timings.json").read_text(encoding="utf-8"))["notebooks"]
+    timings = record()["notebooks"]
     return {notebook.name: timings[notebook.name] for notebook in notebooks if notebook.name in timings}
 
 

@@ -153,7 +153,7 @@ def _doctor(options: argparse.Namespace) -> int:
 
 
 def _execute(options: argparse.Namespace) -> int:
-    from gencourse.course import doctor
+    from gencourse.course import doctor, minutes
     from gencourse.course import execute as run
 
     notebooks = [run.find(name) for name in options.notebooks] or sorted(run.NOTEBOOKS.glob("*.ipynb"))
@@ -176,7 +176,7 @@ def _execute(options: argparse.Namespace) -> int:
     for each in failed:
         print(f"FAILED {each.notebook.name}, {each.error}", file=sys.stderr)
     if options.record:
-        doctor.record(runs, rates)
+        minutes.state(doctor.record(runs, rates), run.NOTEBOOKS.parent)
         return 1 if any(map(run.over, runs)) else 0
     if len(failed) < len(runs):
         print(f"The executed notebooks are in {options.to or notebooks[0].parent}; open them in JupyterLab.")

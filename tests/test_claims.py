@@ -73,7 +73,7 @@ def test_the_ledger_is_whole():
 
 ST1 = {"farthest": 0.0025, "step": 0.005, "flipped": 0.6}
 FALSE = {**ST1, "flipped": 0.001}
-AMONG = "✓ largest distance of the likeliest p from the share of heads: 0.0025; asked: less than 0.0025"
+AMONG = "✓ largest distance of the likeliest p from the share of heads: 0.0025; asked: 0.0000 to 0.0025"
 
 
 def test_an_unknown_claim_is_answered_with_the_known_ones():

@@ -4,6 +4,7 @@ import json
 import os
 import time
 
+import nbformat
 import pytest
 import torch
 from toys import toy
@@ -13,6 +14,8 @@ from gencourse.cli import main
 from gencourse.course import doctor, execute
 from gencourse.course.doctor import Benchmark
 from gencourse.course.execute import Execution, Load
+from gencourse.course.minutes import stated
+from gencourse.course.notebook import read, write
 from gencourse.training import precision
 
 RATES = {"convolutions": 10.0, "small networks": 1000.0, "linear algebra": 50.0}
@@ -57,7 +60,12 @@ def test_the_ratios_of_three_kinds_of_steps_bound_the_minutes(here, capsys):
 
 
 def test_minutes_are_rounded_outwards():
-    words = {(0.04, 0.3): "10 to 20 seconds", (0.5, 1.5): "up to 2 minutes", (1.2, 2.7): "1 to 3 minutes"}
+    words = {
+        (0.04, 0.3): "up to 20 seconds",
+        (0.2, 0.3): "10 to 20 seconds",
+        (0.5, 1.5): "up to 2 minutes",
+        (1.2, 2.7): "1 to 3 minutes",
+    }
     assert {both: doctor._span(*both) for both in words} == words
 
 
@@ -163,6 +171,10 @@ def test_record_writes_only_when_asked_and_compares_with_the_limits(bfloat16, he
     here.setattr(training, "native_bfloat16", lambda *_: bfloat16)
     allowed = execute.SECONDS[bfloat16]
     path = toy(tmp_path / "notebooks" / "toy.ipynb", "1")
+    notebook = read(path)
+    words = "**Time.** 5 minutes of reading; 7 seconds of compute on two cores."
+    notebook.cells.append(nbformat.v4.new_markdown_cell(words, id="time-01"))
+    write(notebook, path)
     for module in (execute, doctor):
         here.setattr(module, "NOTEBOOKS", path.parent)
     assert main(["execute", "--record", "--to", str(tmp_path / "out")]) == 2
@@ -172,6 +184,8 @@ def test_record_writes_only_when_asked_and_compares_with_the_limits(bfloat16, he
     assert main(["execute", str(path)]) == 0 and not doctor.TIMINGS.exists()
     assert main(["execute", "--record"]) == 0
     assert json.loads(doctor.TIMINGS.read_text())["notebooks"]["toy"]["seconds"] == allowed - 1
+    told = f"**Time.** 5 minutes of reading; {stated(allowed - 1.0)} of compute on two cores."
+    assert read(path).cells[-1].source == told
     took = Execution(path, allowed + 1.0, 1.0)
     assert main(["execute", "--record"]) == 1
     assert "over the limit" in capsys.readouterr().out

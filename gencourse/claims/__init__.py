@@ -1,4 +1,4 @@
-"""The ledger: every sentence of the lecture notes as a claim that can fail, and the rule that decides it.
+"""The ledger: sentences of the lecture notes as claims that can fail, and the rule that decides it.
 
 Each claim is put to the test once, in the notebook that teaches it. The notebook measures, and hands over what it
 measured; the rule, which stands beside its sentence in this folder (`autoregression.py`, `gmm.py`, …), decides:

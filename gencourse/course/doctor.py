@@ -248,9 +248,10 @@ def check_recordable(names: Iterable[str], seconds: float = 2.0) -> None:
     _check_idle({"now": load.others})
 
 
-def record(runs: Sequence[Execution], rates: Mapping[str, float]) -> None:
+def record(runs: Sequence[Execution], rates: Mapping[str, float]) -> dict[str, Any]:
     """Keep the `runs`, which all succeeded on this machine and alone, with its `rates`; others are kept as they are.
 
+    Returns the whole record.
     Raises ValueError where a notebook failed, and where other programs were busy during a run.
     """
     failed = [run.notebook.stem for run in runs if run.error]
@@ -269,9 +270,10 @@ def record(runs: Sequence[Execution], rates: Mapping[str, float]) -> None:
     today = datetime.date.today().isoformat()
     rates = {name: float(f"{rate:.3g}") for name, rate in rates.items()}
     machine = {**here, "torch": torch.__version__, "date": today, "idle": True, "rates": rates}
-    text = json.dumps({"machine": machine, "notebooks": notebooks}, indent=2, sort_keys=True)
+    whole = {"machine": machine, "notebooks": notebooks}
     with write_whole(TIMINGS) as part:
-        part.write_text(text + "\n", encoding="utf-8")
+        part.write_text(json.dumps(whole, indent=2, sort_keys=True) + "\n", encoding="utf-8")
+    return whole
 
 
 def _check_idle(others: Mapping[str, float]) -> None:
@@ -356,9 +358,9 @@ def _version(installed: str, pinned: str) -> str:
 
 
 def _span(low: float, high: float) -> str:
-    """Minutes from `low` to `high` in words, rounded outwards."""
+    """Minutes from `low` to `high` in words, rounded outwards; a `low` that becomes 0 is not told."""
     if high < 1:
-        low, high, unit = max(1, int(6 * low)) * 10, math.ceil(6 * high) * 10, "seconds"
+        low, high, unit = int(6 * low) * 10, math.ceil(6 * high) * 10, "seconds"
     else:
         low, high, unit = int(low), math.ceil(high), "minutes"
     if low == 0:
