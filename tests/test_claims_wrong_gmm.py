@@ -123,3 +123,25 @@ def test_a_code_with_too_few_bits_refutes_gm3():
     elsewhere = {"crossing": metrics.Interval(0.6, 0.5, 0.7, 5), "clusters": metrics.Interval(8.0, 7.0, 9.0, 5)}
     assert fallen("GM3", **gaps(8), **elsewhere) == []
     assert "mean for each code" in fallen("GM3", **gaps(4), **elsewhere)[-1]
+
+
+def crossing(n):
+    """What a code misses more than a mixture of 256 from the truth after n images in which crossing ink counts once."""
+    means, found = (CODES @ BARS).clamp(max=1), []
+    bits = torch.cat([CODES, torch.ones(256, 1).double()], 1)
+    for draw in range(3):
+        generator = torch.Generator().manual_seed(draw)
+        m = torch.randint(256, (n + 2000,), generator=generator)
+        x = means[m] + VARIANCE**0.5 * torch.randn(n + 2000, 16, generator=generator, dtype=torch.float64)
+        x, new = x[:n], x[n:]
+        code = fit_tied(x, bits, torch.linalg.lstsq(bits, means).solution, 10)
+        told = fit_tied(x, torch.eye(256).double(), means, 10)
+        found.append((code.loss(new) - told.loss(new)).item())
+    return metrics.mean_interval(found)
+
+
+def test_a_quarter_of_the_images_refutes_gm3():
+    elsewhere = {name: metrics.Interval(6.0, 5.0, 7.0, 5) for name in ("less", "more", "clusters")}
+    assert fallen("GM3", crossing=crossing(2000), **elsewhere) == []
+    (part,) = fallen("GM3", crossing=crossing(500), **elsewhere)
+    assert "do not add up" in part

@@ -60,19 +60,20 @@ def the_likelihood_never_falls(lowest: float, rounding: float, control: float) -
     "GM3",
     NOTEBOOK,
     notes="Distributed representation is better.",
-    says="Where data are sums of parts that vary on their own, a code of bits fits new images better than a mixture, "
-    "with fewer numbers; where the parts do not add up, a mixture that starts at the truth fits better, and where "
-    "there are no parts, so does one that must search.",
+    says="After 2,000 images that are sums of parts that vary on their own, a code of bits fits new images better than "
+    "a mixture of as few numbers and than one with a mean for each code; where the parts do not add up, the second of "
+    "these, started at the truth, fits better, and on 16 clusters so does a mixture of 16 that must search.",
     measured_by="nats by which both miss the true density on new images, each pair after the same images",
     since="2026-11-30",
     before="Until then the sentence spoke of all data with attributes that vary on their own, and only sums were "
     "looked at; and a mixture whose search failed counted for the code. A trial with four draws showed that the "
-    "sentence is false where ink does not add up; it was narrowed then, and the draws of the notebook are others.",
+    "sentence is false where ink does not add up; it was narrowed then, and the draws of the notebook are others. It "
+    "still named no number of images, though with fewer of them the code is better where ink does not add up, too.",
 )
 def a_code_of_bits_is_better_for_sums(
     less: Interval, more: Interval, crossing: Interval, clusters: Interval
 ) -> list[Part]:
-    """All in nats per new image, over draws of the data, positive where the sentence is true.
+    """All in nats per new image, after 2,000 images, over draws of the data, positive where the sentence is true.
 
     `less`: what a mixture with as few numbers (K = 8) misses more than the code. `more`: what a mixture with one mean
     for each code misses more, with the code's fixed weights and one variance, and started from the true means, so

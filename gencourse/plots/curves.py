@@ -29,10 +29,10 @@ def nats_bars(
     `stored` are those that stand on the card of a stored model, measured when it was made (dotted bars).
 
     With `dice`, the mean of `metrics.binarisation_entropy`, a line stands there, below which no model can come, and
-    behind each number stand the nats beyond it.
+    behind each number measured in the course stand the nats beyond it (published ones have test images of their own).
 
     rows: {name: nats}, or {name: [nats of each seed]}: the bar is the mean, a line shows the range.
-    published: {"name (source, table)": nats}.
+    published: {"name (source, table)": nats}, shown with the digits they are given with.
     """
     looks = {
         "measured here": dict(color=BLUE),
@@ -56,8 +56,9 @@ def nats_bars(
         if len(values) > 1:
             spread = [[values.mean() - values.min()], [values.max() - values.mean()]]
             ax.errorbar(values.mean(), y, xerr=spread, color="black", capsize=5, linewidth=2)
-        beyond = "" if dice is None else f"  ({values.mean() - dice:.1f} beyond)"
-        ax.text(values.max() + largest * 0.02, y, f"{values.mean():.1f}{beyond}", va="center", fontsize=12)
+        beyond = "" if dice is None or kind == "published" else f"  ({values.mean() - dice:.1f} beyond)"
+        number = f"{values.mean():g}" if kind == "published" else f"{values.mean():.1f}"
+        ax.text(values.max() + largest * 0.02, y, number + beyond, va="center", fontsize=12)
     ax.set_yticks(range(len(entries)), [name for name, _, _ in entries])
     longest = max(len(name) for name, _, _ in entries)  # long names leave the axes narrow, and less room for numbers
     room = 1.14 if dice is None else 1.3 + longest / 100

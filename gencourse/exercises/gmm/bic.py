@@ -142,7 +142,7 @@ exercise = Exercise(
             "the covariances are forgotten",
             "n_components * n_features * (n_features + 1) / 2",
             "0",
-            "The covariances are not counted: they have most of the parameters.",
+            "The covariances are not counted: each has D·(D + 1) / 2 free numbers.",
         ),
         Mistake(
             "the components are the parameters",
@@ -174,8 +174,8 @@ exercise = Exercise(
             "half of it",
             "-2 * log_likelihood + (weights + means + covariances) * math",
             "-log_likelihood + (weights + means + covariances) / 2 * math",
-            "This is half of the BIC. It ranks all mixtures alike, but the number is not "
-            "the one that others print.",
+            "This is half of the BIC. It ranks mixtures as the BIC does, but the number is "
+            "not the one that others print.",
         ),
         Mistake(
             "the likelihood counts once",

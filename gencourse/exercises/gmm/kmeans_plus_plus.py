@@ -218,8 +218,8 @@ exercise = Exercise(
             "the farthest point instead of a draw",
             "torch.multinomial(squares, 1, generator=generator)",
             "squares.argmax()[None]",
-            "The farthest point is taken each time, and nothing is drawn. That makes "
-            "every outlier a centre; the farthest is to be likely, not certain.",
+            "The farthest point is taken each time, and nothing is drawn. So outliers "
+            "become centres; the farthest is to be likely, not certain.",
         ),
         Mistake(
             "the nearest centre forgotten for the last",
@@ -261,7 +261,7 @@ exercise = Exercise(
             "the nearest points are the likeliest",
             "torch.multinomial(squares, 1",
             "torch.multinomial(1 / (squares + 1e-3), 1",
-            "The nearest points are the likeliest: the probability grows with the "
+            "The nearest points are the likeliest: the probability is to grow with the "
             "distance.",
         ),
         Mistake(

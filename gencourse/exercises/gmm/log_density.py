@@ -260,8 +260,8 @@ exercise = Exercise(
             "the determinant is missing",
             "(squares + log_det + ",
             "(squares + ",
-            "The determinant of Σ is missing: without it a wide component counts as much "
-            "at every point as a narrow one, and its density sums to more than 1.",
+            "The determinant of Σ is missing: without it a wide component is as high at "
+            "its mean as a narrow one, and its density integrates to √det Σ instead of 1.",
         ),
         Mistake(
             "the ½ of the determinant is missing",
@@ -274,8 +274,8 @@ exercise = Exercise(
             "the determinant's sign is turned",
             "squares + log_det",
             "squares - log_det",
-            "The log-determinant has the wrong sign: the wider a component, the lower "
-            "its density.",
+            "The log-determinant has the wrong sign: a wide component comes out higher at "
+            "its mean than a narrow one, and is to be lower.",
         ),
         Mistake(
             "the constant is missing",

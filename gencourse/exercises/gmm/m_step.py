@@ -304,8 +304,9 @@ exercise = Exercise(
             "    responsibilities = torch.nn.functional.one_hot(\n        "
             "responsibilities.argmax(1), responsibilities.shape[1]).to(x.dtype)\n    "
             "totals =",
-            "Each point is given wholly to its likeliest component: that is k-means. "
-            "Here it counts in part for each of them.",
+            "Each point is given wholly to its likeliest component: that is hard EM (with "
+            "equal weights and equal round covariances it is k-means). Here it counts in "
+            "part for each of them.",
         ),
         Mistake(
             "one covariance for all",

@@ -202,8 +202,9 @@ exercise = Exercise(
             "all or nothing",
             "joint / joint.sum(dim=1, keepdim=True)",
             "torch.nn.functional.one_hot(log_joint.argmax(1), log_joint.shape[1])",
-            "Each point is given wholly to its likeliest component: that is k-means. In "
-            "EM a point between two components belongs to both in part.",
+            "Each point is given wholly to its likeliest component: that is hard EM (with "
+            "equal weights and equal round covariances it is k-means). In EM a point "
+            "between two components belongs to both in part.",
         ),
         Mistake(
             "which component, not how much",
