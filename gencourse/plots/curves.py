@@ -28,8 +28,8 @@ def nats_bars(
 
     `stored` are those that stand on the card of a stored model, measured when it was made (dotted bars).
 
-    With `dice`, the mean of `metrics.binarisation_entropy`, a line stands there, below which no model can come, and
-    behind each number stand the nats beyond it.
+    With `dice`, the mean of `metrics.binarisation_entropy`, a line stands there, below which no model can be on
+    average over the draws, and behind each number stand the nats beyond it.
 
     rows: {name: nats}, or {name: [nats of each seed]}: the bar is the mean, a line shows the range.
     published: {"name (source, table)": nats}.
