@@ -504,6 +504,12 @@ def test_the_receptive_field_explorer_names_the_leak(page):
     words = [data["words"][i] for i in data["word"]]
     assert all(("leak" in text) == (i >= 16) for i, text in enumerate(words))
     assert "not seen" in block and len(block) < 110_000
+    assert data["dials"][1][0] == "blocks after the first layer"
+    alike = {key: (values > 0).float() for key, values in fields.items()}
+    widgets.receptive_field_explorer(alike, (0, 14, 14))
+    red, green, blue = plots.field_tiles(alike["A", 1, "single"], (14, 14))[13 * 10 + 5, 14 * 10 + 5]
+    plain = page[1]["text/html"]
+    assert "darker" in block and "darker" not in plain and f"#{red:02x}{green:02x}{blue:02x}" in plain
     del fields["A", 3, "gated"]
     with pytest.raises(ValueError, match="nothing is given for"):
         widgets.receptive_field_explorer(fields, (14, 14))

@@ -85,7 +85,8 @@ class PixelRNN(Autoregressive):
         _, height, width = self.event_shape
         self.kind = kind
         # No position of a row knows the row's last pixel. A blank column after it does, and there the right
-        # direction starts; else the first pixels of the next row would be predicted without it.
+        # direction starts; else all pixels of the next row but those near the right border, whose first convolution
+        # touches it, would be predicted without it.
         self.blank = 1 if kind == "diagonal" else 0
         self.fourier = positive_integer("fourier", fourier, least=0)
         self.first = MaskedConv2d(1 + 2 * self.fourier, 2 * hidden, first_kernel, "A")

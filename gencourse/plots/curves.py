@@ -28,8 +28,9 @@ def nats_bars(
 
     `stored` are those that stand on the card of a stored model, measured when it was made (dotted bars).
 
-    With `dice`, the mean of `metrics.binarisation_entropy`, a line stands there, below which no model can come, and
-    behind each number measured in the course stand the nats beyond it (published ones have test images of their own).
+    With `dice`, the mean of `metrics.binarisation_entropy`, a line stands there, below which no model can be on
+    average over the draws, and behind each number measured in the course stand the nats beyond it (published ones have
+    test images of their own).
 
     rows: {name: nats}, or {name: [nats of each seed]}: the bar is the mean, a line shows the range.
     published: {"name (source, table)": nats}, shown with the digits they are given with.

@@ -96,6 +96,10 @@ FIELD_LEGEND = {
     "future": dict(facecolor=FUTURE),
     "seen, must not be": dict(facecolor=LEAK),
 }
+# the same for fields of zeros and ones, which have one blue
+PLAIN_FIELD_LEGEND = {"seen": dict(facecolor=plt.get_cmap("Blues")(0.45))} | {
+    name: look for name, look in FIELD_LEGEND.items() if "darker" not in name
+}
 
 
 def receptive_field(ax: Axes, gradient: Numbers, position: Sequence[int], title: str | None = None) -> Axes:

@@ -9,6 +9,7 @@ from matplotlib.figure import Figure
 
 from gencourse.plots import (
     FIELD_LEGEND,
+    PLAIN_FIELD_LEGEND,
     SAMPLE_RATE,
     dilations,
     display,
@@ -26,19 +27,20 @@ def receptive_field_explorer(
     fields: Mapping[tuple[str, int, str], Numbers],
     position: Sequence[int],
     *,
-    alt: str = "Which pixels the prediction of one pixel depends on, for the mask, layers and stacks chosen.",
+    alt: str = "Which pixels the prediction of one pixel depends on, for the mask, blocks and stacks chosen.",
     scale: int = 12,
     **options: Any,
 ) -> None:
-    """Dials for the mask of the first layer, the depth and the stacks of a PixelCNN.
+    """Dials for the mask of the first layer, the blocks after it and the stacks of a PixelCNN.
 
-    fields: {(mask, depth, stacks): (H, W) gradients}, for every combination. Under mask B the pixel sees
-    itself: the leak is shown in red.
+    fields: {(mask, blocks, stacks): (H, W) gradients, or 1 where a pixel is seen and 0 elsewhere}, for every
+    combination. Under mask B the pixel sees itself: the leak is shown in red.
     """
     if not fields or not all(isinstance(key, tuple) and len(key) == 3 for key in fields):
-        raise ValueError('fields need keys (mask, depth, stacks), such as ("A", 3, "gated")')
+        raise ValueError('fields need keys (mask, blocks, stacks), such as ("A", 3, "gated")')
     masks, depths, stacks = (list(dict.fromkeys(part)) for part in zip(*fields, strict=True))
-    dials = {"mask of the first layer": masks, "layers": sorted(depths), "stacks": stacks}
+    dials = {"mask of the first layer": masks, "blocks after the first layer": sorted(depths), "stacks": stacks}
+    shades = any(len(set(array(field)[array(field) > 0].tolist())) > 1 for field in fields.values())
 
     def caption(*key: str | int) -> str:
         field = array(fields[key]).reshape(-1)
@@ -47,7 +49,7 @@ def receptive_field_explorer(
         leak = ", and itself: a leak, no distribution." if field[past] > 0 else "."
         return seen + leak
 
-    options = {"captions": caption, "legend": field_legend()} | options
+    options = {"captions": caption, "legend": field_legend(shades)} | options
     explorer(dials, lambda *key: field_tiles(item_of(fields, key), position, scale), alt, **options)
 
 
@@ -99,14 +101,19 @@ def live_receptive_field(
     stacks: Sequence[str] = ("single", "gated"),
     scale: int = 12,
 ) -> None:
-    """The same where a kernel runs: each turn of a dial calls `build(kernel_size, depth, stacks)` -> (H, W).
+    """The same where a kernel runs: each turn of a dial calls `build(kernel_size, blocks, stacks)` -> (H, W).
 
     Without a kernel the dials cannot answer: a notebook as it is committed shows the
     picture of the first choice instead, and a line that says how to get the dials.
     """
     dials = [
         ipywidgets.SelectionSlider(options=list(kernel_sizes), description="kernel", continuous_update=False),
-        ipywidgets.SelectionSlider(options=list(depths), description="layers", continuous_update=False),
+        ipywidgets.SelectionSlider(
+            options=list(depths),
+            description="blocks after the first layer",
+            style={"description_width": "initial"},
+            continuous_update=False,
+        ),
         ipywidgets.Dropdown(options=list(stacks), description="stacks"),
     ]
     picture = ipywidgets.HTML()
@@ -115,7 +122,7 @@ def live_receptive_field(
         choice = [dial.value for dial in dials]
         try:
             content = png(field_tiles(array(build(*choice)), position, scale))
-            alt = "Receptive field of {2} stacks, {1} layers, kernel {0}.".format(*choice)
+            alt = "Receptive field: kernel {}, blocks after the first layer: {}, stacks: {}.".format(*choice)
             picture.value = image_html(content, alt)
             return content, alt
         except Exception as error:  # the reader's own function: its error belongs beside the dials
@@ -129,14 +136,14 @@ def live_receptive_field(
         display(box | {"text/plain": "The model could not be built."})
         return
     content, alt = drawn
-    words = f"{alt} Run this cell for dials that change kernel, layers and stacks."
+    words = f"{alt} Run this cell for dials that change kernel, blocks and stacks."
     put(f"{image_html(content, words)}<p>Run this cell for dials.</p>", content, words, box)
 
 
-def field_legend() -> str:
-    """HTML: what the shades of `plots.field_tiles` mean."""
+def field_legend(shades: bool = True) -> str:
+    """HTML: what the colours of `plots.field_tiles` mean; without shades, of fields of zeros and ones, one blue."""
     swatches = []
-    for name, look in FIELD_LEGEND.items():
+    for name, look in (FIELD_LEGEND if shades else PLAIN_FIELD_LEGEND).items():
         colour = look["facecolor"]
         colour = colour if isinstance(colour, str) else "#" + "".join(f"{round(255 * c):02x}" for c in colour[:3])
         ground = colour

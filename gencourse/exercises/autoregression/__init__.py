@@ -20,13 +20,13 @@ from gencourse.exercises.autoregression.unskew import exercise as unskew
 # in the order of the notebook
 __all__ = [
     "chain_rule_log_prob",
-    "causal_mask",
-    "receptive_field",
     "bits_per_dimension",
+    "causal_mask",
     "skew",
     "unskew",
     "ancestral_sample",
     "mu_law_encode",
     "mu_law_decode",
+    "receptive_field",
     "dilations_for_context",
 ]
