@@ -144,21 +144,23 @@ def a_weak_judge_misses_what_a_stronger_one_sees(
     "GA7",
     NOTEBOOK,
     notes="Sometimes the generator finds a specific example that can fail the discriminator.",
-    says="There are inputs that the discriminator takes for digits, and that lie far from all digits, in pixels and "
-    "in features.",
+    says="There are inputs that the discriminator takes for digits, that lie far from 10,000 training digits in "
+    "pixels, and outside the region of digits in features.",
     measured_by="ascent on the discriminator from three starts: its verdict beside the nearest neighbours'",
     since="2026-11-30",
     before="The rule before was met if one of six starts sufficed, did not use the distances, and said that nothing "
-    "else takes them for real, of which it had asked two things.",
+    "else takes them for real, of which it had asked two things. The sentence said far from all digits, in pixels "
+    "and in features; but in features no distance is measured.",
 )
 def ascent_ends_where_the_judge_sees_digits_and_there_are_none(
     taken: Mapping[str, Interval], outside: Mapping[str, Interval], far: Mapping[str, Interval], inside_digits: Interval
 ) -> list[Part]:
     """By start: `taken`, share of seeds in which above nine tenths of the images have a logit above that of the median
     digit; `outside`, share of seeds in which less than half as many of them as of unseen digits lie in the region of
-    digits; both in nearly every seed, 0.8. `far`: their distance to the nearest training digit over that of unseen
-    digits, which is 1 for these; half as much again is 1.5. The weakest of the starts decides. `inside_digits`: share
-    of unseen digits in their own region, without which to lie outside means nothing.
+    digits; both in nearly every seed, 0.8. `far`: the median image's distance in pixels to the nearest of 10,000
+    training digits, over that of unseen digits, which is 1 for these; half as much again is 1.5. The weakest of the
+    starts decides. `inside_digits`: share of unseen digits in their own region, without which to lie outside means
+    nothing.
     """
     weakest = {
         name: min(rows.values(), key=lambda each: each.low)

@@ -22,8 +22,8 @@ STARTS = get_args(Start)
 class Method(NamedTuple):
     """A way to let the two play on the plane; architecture, batches and Adam's betas are RECIPE's for all.
 
-    On one core, `steps` take as long as RECIPE's. Of the step sizes 4e-4, 1.4e-3, 5e-3 and 15e-3, `lr` has the largest
-    modes × good in a quarter of the steps, mean over ring and grid, on a seed that is not counted.
+    By one timing on one core, `steps` take about as long as RECIPE's. Of the step sizes 4e-4, 1.4e-3, 5e-3 and 15e-3,
+    `lr` has the largest modes × good in a quarter of the steps, mean over ring and grid, on a seed that is not counted.
     """
 
     steps: int
@@ -53,8 +53,9 @@ def mode_collapse(
     """Ring or grid: how many heaps does a contest find, and do the samples lie on them?
 
     The protocol of VEEGAN (Srivastava et al., arXiv:1705.07761, section 4.1): of 2,500 samples one is good within 3σ of
-    a heap, and a heap is captured that is nearest to a good one. All methods have one architecture and equal time.
-    `steps_d` times the updates of the discriminator are paid for with fewer steps; `effort` multiplies those. Returns
+    a heap, and a heap is captured that is nearest to a good one. All methods have one architecture and, by one timing,
+    about equal time. `steps_d` times the updates of the discriminator are paid for with fewer steps; `effort`
+    multiplies those. Returns
 
         modes: captured heaps. good: share of good samples.
         reverse_kl: ln K minus the entropy of the good samples' heaps, nats.
@@ -179,7 +180,8 @@ def equal_steps(seed: int, *, loss: Loss = "non-saturating", size: float = 1e-3)
     """The contest of `balance` with one step size, `size`, for both players: is a step size bad by itself?
 
     At the ends of `balance` one player takes steps of 10⁻², the other of 10⁻⁴. Here both take the one, or both the
-    other: what is bad in `balance` and not here comes from their ratio. Returns what `balance` does:
+    other: what is bad in `balance`, and with neither of these sizes, comes from the two together. Returns what
+    `balance` does:
 
         apart, modes, good, lead, gradient: see there.
     """

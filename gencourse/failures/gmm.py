@@ -11,13 +11,13 @@ from gencourse.models.settings import usual_settings
 def gmm_singular(
     seed: int, *, floor: float = 1e-6, n: int = 30, components: int = 6, covariance: Covariance = "spherical"
 ) -> dict[str, float]:
-    """A mixture of too many Gaussians: does a component collapse onto one point?
+    """A mixture of too many Gaussians: does a component collapse onto one point, or onto a few?
 
     The data are n points of three round Gaussians of variance 1, the mixture has `components`, and EM starts at
     random points. Returns
 
         collapsed: has a component a variance below 0.01, a hundredth of the truth?
-        points: how many points that component explains, n · P(m).
+        points: how many points the narrowest component explains, n · P(m): 1 if it sits on a single point.
         gap: mean log-likelihood of the points minus that of 1,000 fresh ones, nats per point: what was learnt by heart.
     """
     generator = torch.Generator().manual_seed(seed)
