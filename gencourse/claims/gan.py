@@ -68,12 +68,12 @@ def one_player_moves(
     NOTEBOOK,
     notes="The discriminator puts out the probability that an image is real.",
     says="Between two distributions on a line, a trained discriminator gives the probability P/(P+Q) that a point is "
-    "real, and its loss measures a divergence: 2·JS(P, Q) − 2·log 2.",
+    "real, and the divergence JS(P, Q) can be read from its loss, which is 2·log 2 − 2·JS(P, Q).",
     measured_by="the trained discriminator against P/(P+Q) and against shares of real points; the value of the game "
     "against 2·JS − 2·log 2; five seeds",
     since="2026-11-30",
     before="Until then one seed decided, no detective that is too weak was looked at, and the sentence did not say "
-    "that it was tried on a line only.",
+    "that it was tried on a line only. The sentence then gave the loss with the wrong sign; the rule was right.",
 )
 def the_trained_detective_is_the_best(
     error: Interval, calibration: Interval, off: Interval, early: Interval
@@ -97,14 +97,15 @@ def the_trained_detective_is_the_best(
     NOTEBOOK,
     notes="No explicit signal about how good the generator is.",
     says="The generator's loss does not tell how good the samples are: along a training on digits it orders the "
-    "moments far worse than a clock, where likelihoods are as good as the clock; and between trainings that differ in "
-    "the seed it orders the runs neither by captured modes nor by good samples.",
+    "moments far worse than a clock, where the losses of a VAE and of PixelCNN are as good as the clock; and between "
+    "trainings that differ in the seed it orders the runs neither by captured modes nor by good samples.",
     measured_by="rank correlations over stored runs: along training with the Fréchet distance, less that of a clock; "
     "between runs that differ in the seed, on ring and on grid, with captured modes and with good samples",
     since="2026-11-30",
     before="Until then only the moments of one run were put in order; there any loss that falls passes for a "
     "likelihood's, and nothing was asked about two runs. Between runs the rule first asked twenty a set for less than "
-    "0.5; the limit of −0.5 came with the ten a set that are stored. By either form the claim is not settled.",
+    "0.5; the limit of −0.5 came with the ten a set that are stored. By either form the claim is not settled. "
+    "The sentence said likelihoods; the loss of a VAE is a bound of one.",
 )
 def no_signal_of_quality(
     generator: Interval,
@@ -121,8 +122,8 @@ def no_signal_of_quality(
     `modes`, `good`: Spearman's correlation of minus the generator's loss at the end with captured modes, and with the
     share of good samples, over the runs of `r1-off`: on the ring, on the grid. That it tells nothing would be 0;
     one of ±0.5, a quarter of the variance of the ranks, is allowed for. A first form of the rule, with the upper limit
-    alone and for twenty runs a set, was written before these runs; its present form came with them. Older runs of other
-    methods (`mode_collapse`: plain, steady, unrolled) were there before both.
+    alone and for twenty runs a set, was written before these runs; its present form came with them. The runs of
+    `mode_collapse`, of other methods and of the recipe itself, were there before both.
     """
     return [
         below("generator's loss along training, less the clock", generator, -0.2, form=".2f"),

@@ -1,7 +1,7 @@
 """Generative adversarial networks: a sampler without a likelihood, trained by a contest.
 
-A generator G pushes noise through a function, x = G(z) with z ~ N(0, I). Which density that gives cannot be computed. A
-discriminator D is trained to tell its samples from data, and G to be taken for data (Goodfellow et al.,
+A generator G pushes noise through a function, x = G(z) with z ~ N(0, I). Its density, if there is one, is not computed.
+A discriminator D is trained to tell its samples from data, and G to be taken for data (Goodfellow et al.,
 arXiv:1406.2661, equation 1):
 
     min_G max_D  V(D, G) = E_x[log D(x)] + E_z[log(1 − D(G(z)))].
@@ -73,10 +73,10 @@ def discriminator_loss(real_logits: Tensor, fake_logits: Tensor, loss: Loss = "n
 
 
 def generator_loss(fake_logits: Tensor, loss: Loss = "non-saturating") -> Tensor:
-    """What G minimises: that its samples get high logits.
+    """What G minimises: that its samples get high logits (arXiv:1406.2661, section 3).
 
         original             E[log(1 − D(G(z)))]    saturates at D(G(z)) ≈ 0: D/(1 − D) times the gradient of the next
-        non-saturating       −E[log D(G(z))]        the same fixed point, steepest there (arXiv:1406.2661, section 3)
+        non-saturating       −E[log D(G(z))]        the same fixed point; steepest at D(G(z)) ≈ 0
         wasserstein, hinge   −E[l(G(z))]
 
     Args:

@@ -42,7 +42,7 @@ WORLDS = {
             "a detective that is too weak": {"error": known(0.2)},
             "an order without probabilities": {"calibration": known(0.1, 0.02)},
             "another divergence": {"off": known(0.1, 0.02)},
-            "ten steps do as well": {"early": known(0.03, 0.01)},
+            "sixteen steps do as well": {"early": known(0.03, 0.01)},
         },
         undecided={"seeds differ": {"error": known(0.045, 0.02)}, "one seed": {"off": Interval(0.004, -9, 9, 1)}},
     ),

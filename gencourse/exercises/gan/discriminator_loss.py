@@ -144,8 +144,8 @@ exercise = Exercise(
             "halved",
             _BOTH,
             f"({_BOTH}) / 2",
-            "Half of what is due: the mean of the two parts, a common habit. The game's "
-            "value is their sum, which is 2 log 2 where D = ½.",
+            "Half of what is due: the mean of the two parts, a common habit. The loss "
+            "is their sum, which is 2 log 2 where D = ½.",
         ),
         Mistake(
             "the sum over the batch",

@@ -113,7 +113,7 @@ exercise = Exercise(
             MODES,
         ),
         NOT_CLEARED,
-        CLEARED_TOO_LATE,
+        CLEARED_TOO_LATE["discriminator"],
         Mistake(
             "the discriminator does not move",
             "    loss.backward()\n",

@@ -100,7 +100,7 @@ exercise = Exercise(
             "Its negative is the loss.",
         ),
         NOT_CLEARED,
-        CLEARED_TOO_LATE,
+        CLEARED_TOO_LATE["generator"],
         Mistake(
             "a player stays frozen",
             "    fake_logits =",

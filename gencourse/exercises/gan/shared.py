@@ -259,11 +259,14 @@ CLEARED = (
     "them: `backward()` adds. Clear them before it, with `optimizer.zero_grad()`."
 )
 
-TOO_LATE = (
-    "The gradients are cleared after the step only. Right as long as nobody else fills "
-    "them; but the step of the other player goes back through this one and leaves its "
-    "gradients there. Clear them before `backward()`."
-)
+TOO_LATE = {
+    "discriminator": "The gradients are cleared after the step only. Right as long as nobody else "
+    "fills them; but the generator's step goes back through the discriminator and leaves its "
+    "gradients there. Clear them before `backward()`.",
+    "generator": "The gradients are cleared after the step only. Right as long as nobody else fills "
+    "them; a discriminator's step in which `detach` is missing would. Clear them before "
+    "`backward()`.",
+}
 
 MODES = (
     "A player is left in another state than before: in `eval()` mode, or with "
@@ -383,12 +386,15 @@ BY_SIGMOID = Symptom(
 NOT_CLEARED = Mistake(
     "the gradients are not cleared", "    optimizer.zero_grad()\n", "", CLEARED
 )
-CLEARED_TOO_LATE = Mistake(
-    "the gradients are cleared too late",
-    "    optimizer.zero_grad()\n    loss.backward()\n    optimizer.step()",
-    "    loss.backward()\n    optimizer.step()\n    optimizer.zero_grad()",
-    TOO_LATE,
-)
+CLEARED_TOO_LATE = {
+    whose: Mistake(
+        "the gradients are cleared too late",
+        "    optimizer.zero_grad()\n    loss.backward()\n    optimizer.step()",
+        "    loss.backward()\n    optimizer.step()\n    optimizer.zero_grad()",
+        message,
+    )
+    for whose, message in TOO_LATE.items()
+}
 TWO_STEPS = Mistake(
     "two steps",
     "    optimizer.step()\n",
