@@ -160,7 +160,7 @@ def sampling_film(frames: Numbers, labels: Sequence | None = None, *, alt: str, 
 def em_stepper(
     x: Numbers, steps: Sequence[tuple], *, times: Sequence[float] | None = None, alt: str = "", **options: Any
 ) -> None:
-    """EM half a step at a time: on the left points and components, on the right the likelihood so far.
+    """EM frame by frame: on the left points and components, on the right the likelihood so far.
 
     x: (N, 2) points.
     steps: (label, parameters, shares, log_likelihood) of each frame, in order. parameters: (weights, means,
@@ -193,7 +193,7 @@ def em_stepper(
         right.set(xlabel="steps of EM", ylabel="log-likelihood, nats per point")
         return figure
 
-    alt = alt or "Points coloured by responsibility, ellipses that move half a step of EM at a time, the likelihood."
+    alt = alt or "Points coloured by responsibility, ellipses that move from frame to frame, the likelihood."
     frames = [frame(i) for i in range(len(steps))]
     words = {step[0]: f"{step[0]}: {step[3]:.4f} nats per point" for step in steps}
     options = {"captions": words, "interval": 700, "name": "half step"} | options

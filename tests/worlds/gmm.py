@@ -15,12 +15,12 @@ WORLDS = {
         false={
             "the draws have another density": {"plain": LARGE},
             "the draws are too even": {"plain": Interval(-0.0060, -0.0066, -0.0054, 10)},
-            "of tilted components, only round ones are drawn": {"tilted": LARGE},
+            "of elliptic components, only round ones are drawn": {"tilted": LARGE},
             "one draw in twenty is not seen": {"near": ZERO},
         },
         undecided={
             "the distance may be chance": {"plain": UNCLEAR},
-            "so may that of tilted ones": {"tilted": UNCLEAR},
+            "so may that of elliptic ones": {"tilted": UNCLEAR},
             "the control may be chance": {"near": UNCLEAR},
         },
     ),

@@ -173,7 +173,7 @@ exercise = Exercise(
         "once.",
         "`log_normal = -0.5 * (squares + log_det + D * math.log(2 * math.pi))`, and "
         "`torch.logsumexp(…, dim=1)` takes out the largest term before it takes any "
-        "exponential, so nothing underflows.",
+        "exponential, so the sum cannot underflow.",
     ),
     cases=(
         Case(
@@ -335,7 +335,7 @@ exercise = Exercise(
             "torch.linalg.solve(covariances, offsets)",
             "(covariances @ offsets)",
             "The distance is measured with Σ instead of Σ⁻¹: the wider a component, the "
-            "nearer a point is to it.",
+            "farther from it a point comes out.",
         ),
         Mistake(
             "the covariance taken for a standard deviation",

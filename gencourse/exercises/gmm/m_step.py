@@ -142,8 +142,8 @@ exercise = Exercise(
         "k has.",
         "`responsibilities.sum(0)` is (K,). `responsibilities.T @ x` is (K, D): the sum "
         "of the points of each component. What is each divided by?",
-        "For one component, with `offsets = x - means[k]` (which of the two means makes "
-        "the likelihood largest?): `(responsibilities[:, k] * offsets.T) @ offsets / "
+        "For one component, with `offsets = x - means[k]` (around which of the two means is "
+        "the spread smallest?): `(responsibilities[:, k] * offsets.T) @ offsets / "
         "N_k` is its (D, D) covariance. `torch.stack` puts the components together.",
     ),
     cases=tuple(
@@ -236,15 +236,16 @@ exercise = Exercise(
             "the covariances are divided by N_k - 1",
             "offsets / totals[k]",
             "offsets / (totals[k] - 1)",
-            "The covariances are divided by N_k - 1. That is the unbiased estimate; the "
-            "likelihood is largest with N_k.",
+            "The covariances are divided by N_k - 1. That is the "
+            "unbiased estimate where each point belongs wholly to one component; EM "
+            "divides by N_k.",
         ),
         Mistake(
             "the covariance from the old means",
             "x - means[k]",
             "x - old_means[k]",
             "The covariances are taken around the old means. Around any point but the "
-            "new mean the spread comes out too large, and the likelihood may fall.",
+            "new mean the spread comes out too large.",
         ),
         Mistake(
             "the covariance from the mean of all points",
@@ -349,7 +350,7 @@ exercise = Exercise(
             "something on the diagonal",
             _covariances_show(_differ_by_a_floor),
             "The covariances are right but for a number that is added to the diagonal: "
-            "the likelihood is largest without it.",
+            "the M-step adds none.",
         ),
         Symptom(
             "wrong off the diagonal",
