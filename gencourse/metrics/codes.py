@@ -58,7 +58,7 @@ def mutual_information(a: Tensor, b: Tensor, bins: int = 20) -> float:
         if v.is_floating_point():
             v = v.detach().to(torch.promote_types(v.dtype, torch.float32)).contiguous()
             shares = torch.linspace(0, 1, bins + 1, dtype=torch.float32, device=v.device).to(v.dtype)
-            v = torch.bucketize(v, v.quantile(shares[1:-1]))
+            return torch.bucketize(v, v.quantile(shares[1:-1]))  # 0 … bins − 1; empty ones count for nothing
         return v.unique(return_inverse=True)[1]
 
     i, j = classes(a), classes(b)

@@ -37,8 +37,8 @@ exercise = Exercise(
     minutes=5,
     difficulty="easy",
     hints=(
-        "A unit carries something if its mean m_j(x) changes from image to image. A unit "
-        "that always says the same carries nothing, whatever it says.",
+        "By this count a unit is in use if its mean m_j(x) changes from image to image. A "
+        "unit whose mean is always the same is not, however large that mean is.",
         "How much m_j changes is its variance over the data: of every column of `means`, "
         "over the rows.",
         "`means.var(0)` has one number for each dimension; compare it with the threshold.",
@@ -116,15 +116,15 @@ exercise = Exercise(
             "the mean in place of the variance",
             "means.var(0)",
             "means.mean(0)",
-            "The mean over the data is compared with the threshold. A unit that always "
-            "says 1 carries nothing: it is its variance that counts.",
+            "The mean over the data is compared with the threshold. A unit whose mean is "
+            "always 1 is not in use: it is its variance that counts.",
         ),
         Mistake(
             "the size in place of the variance",
             "means.var(0)",
             "means.abs().mean(0)",
-            "How large the means are is compared with the threshold. A unit that always "
-            "says 1 carries nothing: it is the variance over the data that counts.",
+            "How large the means are is compared with the threshold. A unit whose mean is "
+            "always 1 is not in use: it is the variance over the data that counts.",
         ),
         Mistake(
             "the squares are not centred",
@@ -212,7 +212,7 @@ exercise = Exercise(
                 value[means.var(0) < 1e-9].any() for value, means in _yes_or_no(results)
             ),
             "A unit whose mean is the same for all examples counts as active in your "
-            "answer. It tells nothing about x: its variance is 0.",
+            "answer. By this count it is not in use: the variance of its mean is 0.",
         ),
         Symptom(
             "the threshold is missed",

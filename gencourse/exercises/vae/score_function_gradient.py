@@ -160,9 +160,9 @@ exercise = Exercise(
             "a baseline is subtracted",
             "f[:, None] * score",
             "(f - f.mean())[:, None] * score",
-            "The mean of f is subtracted first. Such a baseline lowers the variance, but "
-            "this one is made of the same draws, which biases it a little; here the "
-            "plain estimate is asked for.",
+            "The mean of f is subtracted first. Such a baseline often lowers the "
+            "variance, but this one is made of the same draws, which biases it a little; "
+            "here the plain estimate is asked for.",
         ),
         Mistake(
             "by log_var instead of the mean",
