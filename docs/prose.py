@@ -4,6 +4,7 @@ import re
 
 SHOWN = 340  # characters of prose on a slide
 ROWS = 8  # of a table on a slide
+LETTERS = 1300  # of all rows of a table on a slide
 
 
 def split_blocks(markdown):
@@ -19,7 +20,12 @@ def split_blocks(markdown):
             blocks += parts
         elif block.startswith("|"):
             head, rule, *rows = block.splitlines()
-            blocks += ["\n".join([head, rule, *rows[start : start + ROWS]]) for start in range(0, len(rows), ROWS)]
+            parts = [[]]
+            for row in rows:
+                if len(parts[-1]) == ROWS or parts[-1] and sum(map(len, [*parts[-1], row])) > LETTERS:
+                    parts.append([])
+                parts[-1].append(row)
+            blocks += ["\n".join([head, rule, *part]) for part in parts]
         else:
             blocks.append(block)
     return [block for block in blocks if block.strip()]

@@ -309,7 +309,7 @@ def _escape(text):
 
 
 def share_out(sections, total):
-    """Give each section whole minutes in proportion to its slides, at least one, which add up to `total`."""
+    """Give each section whole minutes by the `WEIGHTS` of its slides, at least one, which add up to `total`."""
     weights = [sum(WEIGHTS[slide.kind] for slide in section.slides) for section in sections]
     due = [max(1.0, weight * total / sum(weights)) for weight in weights]
     minutes = [max(1, int(minute)) for minute in due]

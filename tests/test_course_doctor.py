@@ -29,6 +29,7 @@ def here(monkeypatch, tmp_path):
     monkeypatch.setattr(data, "check", lambda: [("mnist/a.gz", "whole")])
     monkeypatch.setattr(doctor, "TIMINGS", tmp_path / "timings.json")
     monkeypatch.setattr(doctor, "_cores", lambda: 2)
+    monkeypatch.setattr(torch, "get_num_threads", lambda: 2)
     for module in (doctor, training, precision):
         monkeypatch.setattr(module, "native_bfloat16", lambda *_: False)
     monkeypatch.setattr(doctor, "Load", Resting)
@@ -55,6 +56,9 @@ def test_the_ratios_of_three_kinds_of_steps_bound_the_minutes(here, capsys):
     for words in ("torch", torch.__version__, "cores", "bfloat16", "memory", "ready for the course.\n"):
         assert words in told
     assert "01_autoregression     1 to 6 minutes" in told and "busy" not in told
+    here.setattr(torch, "get_num_threads", lambda: 1)  # the second core may be used by what is no thread of torch
+    low, high = doctor.expected_minutes(RATES)["01_autoregression"]
+    assert low == pytest.approx(2 / doctor.MARGIN) and high == pytest.approx(200 / 60 * doctor.MARGIN)
     here.setattr(doctor, "_cores", lambda: 1)  # on one core it takes the time of all threads
     assert doctor.expected_minutes(RATES)["01_autoregression"][1] == pytest.approx(200 / 60 * doctor.MARGIN)
 

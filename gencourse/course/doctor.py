@@ -211,18 +211,18 @@ _STEPS = ("convolutions", "small networks", "linear algebra")
 def expected_minutes(rates: Mapping[str, float]) -> dict[str, tuple[float, float]]:
     """{notebook: (at least, at most)} minutes where one thread has these `rates`; empty before the first record.
 
-    On one core that is the time of all threads of the record; on more than two it is that of two.
+    The record is of two threads, and on more cores it is the time of two. On one core it is that of all threads of the
+    record, and so is the "at most" where torch uses one thread.
     """
     stored = _timings()
     then = stored["machine"].get("rates")
     if not then:
         return {}
     ratios = [then[name] / rates[name] for name in then]
-    clock = "seconds" if _cores() > 1 else "cpu_seconds"
+    least = "seconds" if _cores() > 1 else "cpu_seconds"
+    most = "seconds" if min(_cores(), torch.get_num_threads()) > 1 else "cpu_seconds"
     rows = sorted(stored["notebooks"].items())
-    return {
-        name: (row[clock] / 60 * min(ratios) / MARGIN, row[clock] / 60 * max(ratios) * MARGIN) for name, row in rows
-    }
+    return {name: (row[least] / 60 * min(ratios) / MARGIN, row[most] / 60 * max(ratios) * MARGIN) for name, row in rows}
 
 
 def this_machine() -> dict[str, str | int | bool]:
