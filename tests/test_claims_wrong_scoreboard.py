@@ -1,6 +1,7 @@
 """The rules of chapter 06 on worlds where a sentence is true, undecided and false, and on things made wrong on purpose.
 
-They are the rules by which claims of other chapters, and wishes, are read off the board; none of them is in the ledger.
+They are the rules by which sentences near claims of other chapters, and wishes, are read off the board; none is in the
+ledger.
 """
 
 import pytest

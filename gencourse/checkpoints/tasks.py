@@ -106,7 +106,7 @@ def spoken_words() -> Task:
 def words_and_sentences() -> Task:
     """The same, the words told six times, and windows of whole sentences by the same speaker, of which none is told.
 
-    Six times: each word was said once only, and a model is to remember how.
+    Six times: nearly every word has one recording only, and a model is to remember how it is said.
     """
     words = spoken_words()
     told = len(words.x) // 2

@@ -1,7 +1,9 @@
-"""Claims of chapters 01, 04 and 05 on the board of chapter 06: rules like those of the ledger, and entered nowhere.
+"""Sentences near claims of chapters 01, 04 and 05, on the board of chapter 06: rules like those of the ledger, but
+entered nowhere.
 
-A claim is decided in the notebook that teaches it. Here its sentence meets other samples, other controls and a rule
-of its own, so that the outcome may differ; it stops nothing, and is shown as what it is.
+A claim is decided in the notebook that teaches it. Each sentence here is another one, near the claim of that name,
+with samples, controls and a rule of its own, and says in which way it differs. It stops nothing, and its outcome says
+nothing of the claim.
 """
 
 from collections.abc import Mapping, Sequence
@@ -13,7 +15,10 @@ NEARLY = 0.05  # of the way from real digits to blurred ones
 
 
 def ar5(models: Mapping[str, Interval], controls: Mapping[str, Interval]) -> list[Part]:
-    """AR5, small patches are nearly as close to the data as those of real digits.
+    """Near AR5: beyond real digits, small patches have less than a twentieth of the divergence of blurred digits.
+
+    AR5 itself compares 3×3 patches with those of a table of four neighbours, and says that they are farther from the
+    data than those of real digits. Other models may pass here as well: that is no part of the rule.
 
     Both: {name: the divergence of its patches beyond that of fair test digits, over that of blurred digits}. 5 % is
     a twentieth of what a blur of 3 × 3 pixels does. The controls must be seen: models whose pixels are independent
@@ -26,7 +31,9 @@ def ar5(models: Mapping[str, Interval], controls: Mapping[str, Interval]) -> lis
 
 
 def ar6(quickest: Sequence[float], slowest: Sequence[float]) -> list[Part]:
-    """AR6, pixel after pixel is far slower than one pass an image. How many passes it takes is not counted here.
+    """Near AR6: pixel after pixel is far slower than the other models of the board.
+
+    AR6 itself counts passes, and compares with one pass of the same network; here none is counted.
 
     Seconds for one sample, one number a try: of the quickest autoregressive model, and of the slowest other one.
     "Far" is ten times, with the best try of the one beside the worst of the other.
@@ -37,7 +44,7 @@ def ar6(quickest: Sequence[float], slowest: Sequence[float]) -> list[Part]:
 
 
 def ga1(calls: int, moved: int, repeated: bool, control: int, pixels: int) -> list[Part]:
-    """GA1, the generator turns noise into a sample in one pass.
+    """Near GA1: the generator turns noise into a sample in one pass. GA1 says the same, and is counted in another way.
 
     `calls` of the generator for one sample; `moved`: of 20 pairs of noise vectors, how many make unlike samples;
     `repeated`: the same noise makes the same sample. `control`: calls counted in the same way while a network draws
@@ -58,8 +65,10 @@ def va9(
     drawn: Mapping[str, Interval],
     drawn_floors: Sequence[float],
 ) -> list[Part]:
-    """VA9, what a VAE decodes is less sharp than the data, until pixels are drawn from it. That averaging is the cause
-    is no part of this.
+    """Near VA9: what a VAE decodes is less sharp than the data, until pixels are drawn from it.
+
+    VA9 itself also speaks of the average of two strips, and its limit is 0.9. That averaging is the cause is no part
+    of this.
 
     Sharpness over that of test digits, of VAEs trained apart, by name: `decoded`, of their probabilities; `drawn`, of
     pixels drawn from these. `floors` and `drawn_floors`: of other test digits, grey and drawn; below the lowest of them

@@ -46,8 +46,9 @@ def frechet_distance(a: Tensor, b: Tensor) -> float:
 def frechet_floor(real: Tensor, n: int, generator: torch.Generator, draws: int = 8) -> list[float]:
     """What `frechet_distance` says of two sets of n real examples each, drawn at random and apart: one number a draw.
 
-    It is the fair floor for a distance between n samples and n real examples: nothing that draws from the data itself
-    does better, since both sides are finite (Chong and Forsyth, arXiv:1911.07023, on the bias).
+    It is the fair floor for a distance between n samples and n real examples: independent draws from the data's own
+    distribution come out here on average, and not at 0, since both sides are finite (Chong and Forsyth,
+    arXiv:1911.07023, on the bias). A single draw lies above or below, some of them outside a few floors.
 
     real: features (N, F) of real examples, N >= 2n. Raises ValueError where there are fewer.
     """

@@ -21,12 +21,13 @@ def warped_distance(a: Tensor, b: Tensor) -> float:
     check_features(a=a, b=b)
     apart = torch.cdist(a.double()[None], b.double()[None], compute_mode="donot_use_mm_for_euclid_dist")[0]  # (T, S)
     n, m = apart.shape
-    least = torch.full((n + 1, m + 1), math.inf, dtype=torch.float64, device=apart.device)
-    least[0, 0] = 0
-    for diagonal in range(2, n + m + 1):  # i + j; what lies on one diagonal does not depend on each other
-        i = torch.arange(max(1, diagonal - m), min(n, diagonal - 1) + 1, device=apart.device)
-        j = diagonal - i
-        here = apart[i - 1, j - 1]
-        one = torch.minimum(least[i - 1, j], least[i, j - 1]) + here
-        least[i, j] = torch.minimum(one, least[i - 1, j - 1] + 2 * here)
-    return least[n, m].item() / (n + m)
+    # [d, i]: apart[i, d - i], and ∞ where there is none
+    skewed = torch.nn.functional.pad(apart, (0, n), value=math.inf).flatten()[: n * (n + m - 1)].view(n, -1).T
+    last = torch.full((n + 1,), math.inf, dtype=torch.float64, device=apart.device)
+    before = last.clone()  # of the diagonals i + j = 0 and 1: nothing but the beginning, 0
+    before[0] = 0
+    for here in skewed.contiguous():  # i + j; what lies on one diagonal does not depend on each other
+        one = torch.minimum(last[:-1], last[1:]) + here
+        least = torch.minimum(one, before[:-1] + 2 * here)
+        before, last = last, torch.cat([last.new_full((1,), math.inf), least])
+    return last[n].item() / (n + m)

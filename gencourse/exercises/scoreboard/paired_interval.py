@@ -21,7 +21,8 @@ def paired_interval(a: Tensor, b: Tensor) -> Tensor:
     N is at least 2. An image that is hard for both says nothing of the two: what counts
     are the differences a - b. Their mean, and 1.96 of its standard errors to either side;
     the standard error is the standard deviation (with N - 1) over √N. Returns (2,): the
-    lower and the upper end. If 0 is not between them, the difference is more than chance.
+    lower and the upper end. With many images such an interval misses the true difference
+    about one time in twenty, by chance alone; with few images more often.
     """
     d = a - b
     half = 1.96 * d.std() / math.sqrt(len(d))
