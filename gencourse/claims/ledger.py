@@ -32,8 +32,8 @@ class Claim:
 
     `sentence` is the notes' own, `claim` the same made testable, `measured_by` what decides it. `rule` takes the
     measurements and returns the parts of the decision; it was written on the day `since`, and `before` tells what an
-    earlier rule was and why it went. A claim is `exact` where no training, no clock
-    and no chance stands between the sentence and its measurement: it comes out alike in every run.
+    earlier rule was and why it went. A claim is `exact` where no training and no clock stands between the sentence and
+    its measurement, and what chance draws cannot change the outcome: it comes out alike in every run.
 
     >>> from gencourse.claims.outcome import below
     >>> rule = lambda leaks: [below("pairs", leaks, 1)]
