@@ -88,7 +88,7 @@ VARIANCE = 0.35**2
 
 
 def fit_tied(x, features, W, steps):
-    """EM for means features @ W, all weights equal and one variance, as in the notebook."""
+    """EM for means features @ W, all weights equal and one variance, as in the notebook but from the true variance."""
     model, variance = GMM(len(features), x.shape[1], "spherical"), torch.tensor(VARIANCE).double()
     for _ in range(steps):
         model.means, model.covariances = features @ W, variance.repeat(len(features))

@@ -62,15 +62,16 @@ def the_likelihood_never_falls(lowest: float, rounding: float, control: float) -
     notes="Distributed representation is better.",
     says="After 2,000 images that are sums of eight bars, with noise of 0.35, a code of eight bits fits new images "
     "better than a mixture of as few numbers and than one with a mean for each code; where crossing ink counts once, "
-    "the second of these, started at the truth, fits better, and on 16 clusters so does a mixture of 16 that must "
-    "search.",
+    "the second of these, started from the true means, fits better, and on 16 clusters so does a mixture of 16 that "
+    "must search.",
     measured_by="nats by which both miss the true density on new images, each pair after the same images",
     since="2026-11-30",
     before="Until then the sentence spoke of all data with attributes that vary on their own, and only sums were "
     "looked at; and a mixture whose search failed counted for the code. A trial with four draws showed that the "
     "sentence is false where ink does not add up; it was narrowed then, and the draws of the notebook are others. It "
-    "still named no number of images, though with fewer of them the code is better where ink does not add up, too; "
-    "and no noise, though in a trial with noise of 0.5 the code was better there as well.",
+    "still named no number of images, though with fewer of them, after 40 steps of EM, the code is better where ink "
+    "does not add up, too; and no noise, though in a trial with noise of 0.5 the code was better there as well. It "
+    "said “started at the truth”, though the variance starts at that of the data, and only the means at the truth.",
 )
 def a_code_of_bits_is_better_for_sums(
     less: Interval, more: Interval, crossing: Interval, clusters: Interval

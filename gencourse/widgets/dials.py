@@ -193,7 +193,10 @@ def em_stepper(
         right.set(xlabel="steps of EM", ylabel="log-likelihood, nats per point")
         return figure
 
-    alt = alt or "Points coloured by responsibility, ellipses that move from frame to frame, the likelihood."
+    alt = alt or (
+        "Points, coloured by responsibility from the first E-step on; ellipses that move with each M-step; "
+        "the likelihood."
+    )
     frames = [frame(i) for i in range(len(steps))]
     words = {step[0]: f"{step[0]}: {step[3]:.4f} nats per point" for step in steps}
     options = {"captions": words, "interval": 700, "name": "half step"} | options

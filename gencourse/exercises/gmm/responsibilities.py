@@ -217,8 +217,8 @@ exercise = Exercise(
             "normalised twice",
             "joint / joint.sum(dim=1, keepdim=True)",
             "torch.softmax(joint / joint.sum(dim=1, keepdim=True), dim=1)",
-            "A softmax is taken of what are probabilities already: they come out almost "
-            "alike, and none falls to 0.",
+            "A softmax is taken of what are probabilities already: the largest of a row is "
+            "at most e = 2.7 times the smallest, and none falls to 0.",
         ),
         Mistake(
             "the sign is turned",
