@@ -61,12 +61,12 @@ def no_gradient_from_the_future(leaks: Mapping[str, int], seen: Measured, caught
     "AR3",
     NOTEBOOK,
     notes="Each pixel depends on all the pixels 1 to i−1 generated before it.",
-    says="The Diagonal BiLSTM sees the whole past, and so do two stacks that are deep enough; one stack of masked 3×3 "
-    "convolutions misses a wedge of it, also at twice the depth.",
+    says="The Diagonal BiLSTM, with a blank column at the right border, sees the whole past, and so do two stacks that "
+    "are deep enough; one stack of masked 3×3 convolutions misses a wedge of it, also at twice the depth.",
     measured_by="receptive fields at five pixels, without random weights",
     since="2026-11-30",
     before="One pixel, one depth and one draw of small networks decided, where a unit that is shut at the start counts "
-    "as a blind spot.",
+    "as a blind spot; and the sentence did not name the blank column, which the paper does not have.",
     exact=True,
 )
 def who_sees_the_past(
@@ -77,12 +77,13 @@ def who_sees_the_past(
     dark: Mapping[str, Sequence[int]],
     misplaced: int,
 ) -> list[Part]:
-    """At each of five pixels. `past`: how many are earlier; `diagonal`, `two_stacks`: how many of them are seen.
-    `wedge`: how many lie farther to the right than rows above; `dark`: how many one stack misses, by its depth;
-    `misplaced`: pixels that are dark and not of the wedge, or the other way round. Counts, all exact.
+    """At each of five pixels. `past`: how many are earlier; `diagonal`, `two_stacks`: how many of them are seen,
+    by a Diagonal BiLSTM with the blank column and by two stacks. `wedge`: how many lie farther to the right than rows
+    above; `dark`: how many one stack misses, by its depth; `misplaced`: pixels that are dark and not of the
+    wedge, or the other way round. Counts, all exact.
     """
     return [
-        equal("earlier pixels that the Diagonal BiLSTM sees, one layer", list(diagonal), list(past)),
+        equal("earlier pixels that this Diagonal BiLSTM sees, one layer", list(diagonal), list(past)),
         equal("earlier pixels that two stacks see", list(two_stacks), list(past)),
         *(equal(f"earlier pixels that one stack misses, {depth}", list(n), list(wedge)) for depth, n in dark.items()),
         equal("pixels missed outside of the wedge, or seen inside", misplaced, 0),
@@ -153,7 +154,7 @@ def nearer_than_a_table_farther_than_digits(ratio: Measured, beyond: Measured) -
 )
 def one_pass_a_pixel(passes: int, steps: int, cached_ratio: Measured, textbook_ratio: Measured) -> list[Part]:
     """`passes`: of the textbook's loop; `steps`: of the sampler with caches; 784 pixels. The ratios: seconds for an
-    image over the seconds of one pass, by repetition. Ten, an order of magnitude, is what "far slower" has to mean.
+    image over the seconds of one pass, by repetition. Ten is the number of the sentence.
     """
     return [
         equal("passes for an image", passes, 784),
@@ -167,12 +168,12 @@ def one_pass_a_pixel(passes: int, steps: int, cached_ratio: Measured, textbook_r
     "AR7",
     NOTEBOOK,
     notes="The passes are sequential, and their cost is very high.",
-    says="Caches make drawing more than twice as fast at 28×28 and change no sample; the steps, one after the other, "
-    "are still as many as the pixels.",
+    says="Caches make drawing more than twice as fast at 28×28 and change no pixel of the images drawn here; the "
+    "steps, one after the other, are still as many as the pixels.",
     measured_by="equality of the samples; steps, counted; seconds, in pairs",
     since="2026-11-30",
     before="The sentence said that the time grows about in proportion to the pixels; the rule passed any exponent "
-    "above 0.5, from two points of one run.",
+    "above 0.5, from two points of one run. Later it said “no sample”, though rounding can change one.",
 )
 def caches_keep_the_steps(
     pixels: Sequence[int], steps: Sequence[int], different: Sequence[int], faster: Measured
@@ -246,15 +247,18 @@ def dilation_doubles_the_context(
     "AR10",
     NOTEBOOK,
     notes="Looking back over a long past is essential to catch the long-range dependence of audio.",
-    says="Each longer context predicts unheard speech better: 3 ms than 1.5 ms, 17 ms than 3 ms, 128 ms than 17 ms.",
+    says="Of four WaveNets, each with a longer context predicts unheard speech better than the one before: 3 ms than "
+    "1.5 ms, 17 ms than 3 ms, 128 ms than 17 ms.",
     measured_by="held-out bits per sample of short trainings, paired over seeds",
     since="2026-11-30",
     before="The rule took the mean of 3 and 17 ms, in one run, and left out the longest context, which was worse: it "
-    "ticked although the sentence was not so.",
+    "ticked although the sentence was not so. The sentence read as if the length alone had been changed.",
 )
 def each_longer_context_is_better(gains: Mapping[str, Measured]) -> list[Part]:
     """`gains`: bits a sample saved by each context over the next shorter one, over seeds, in pairs of one seed; a name
     begins with the longer context's milliseconds. "Better" asks for more than 0.
+    The networks differ in their dilations: in how far back the taps reach and in where they lie. Which of the two
+    matters is not tested.
     """
     in_order = sorted(gains.items(), key=lambda item: float(item[0].split()[0]))
     return [above(f"bits a sample saved, {step}", gain, 0, "bits", ".3f") for step, gain in in_order]

@@ -63,7 +63,7 @@ def reach(model: nn.Module, position: Sequence[int]) -> Tensor:
     opened = copy.deepcopy(model).double()
     with torch.no_grad():
         for parameter in opened.parameters():
-            # a weight (out, …) averages its inputs; a bias, for a layer or for places, is 0.01
+            # two axes or more: 1 / the numbers in its first slice; one axis: 0.01. All are small and positive
             parameter.fill_(1 / max(1, parameter[0].numel()) if parameter.dim() > 1 else 0.01)
     shape = _shape_around(position, opened)
     with with_gradients():

@@ -1,7 +1,7 @@
 """The models of the course, one family a file; how they are sampled step by step: `cached`.
 
 base.py       what every autoregressive model is          settings.py   dtype, device, random numbers
-causal.py     convolutions that see the past only         checks.py     what is asked of arguments
+causal.py     convolutions that do not see the future     checks.py     what is asked of arguments
 cached/       sampling one position at a time, a file a model
 """
 

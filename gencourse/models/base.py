@@ -117,7 +117,8 @@ class Autoregressive(nn.Module):
         """Draw n events, position after position.
 
         Args:
-            generator: source of randomness; under the same generator state both paths give the same samples.
+            generator: source of randomness; under the same generator state both paths give the same samples,
+                but for pixels about which rounding decides.
             cached: True computes in each layer only what the new position adds; False is the textbook loop,
                 one whole pass of the network a position.
             prefix: level indices that are kept, and completed: (n or 1, 1, rows, W) for images, the upper rows;
@@ -265,8 +266,8 @@ def fourier_features(u: Tensor, n: int) -> Tensor:
 class CrossEntropy(torch.autograd.Function):
     """-Σ log softmax(logits)[target], a number, of logits (N, levels) in any precision and targets (N,).
 
-    As `F.cross_entropy(at_least_float32(logits), target, reduction="sum")`, in slices that stay in the processor's
-    cache, and the gradient, softmax less one-hot, is made in passing: with 256 levels a third of the time.
+    As `F.cross_entropy(at_least_float32(logits), target, reduction="sum")`, in slices, and the gradient,
+    softmax less one-hot, is made in passing.
     """
 
     SLICE = 2**18  # numbers

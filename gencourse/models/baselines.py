@@ -48,12 +48,12 @@ class ContextTable(Autoregressive):
         self.register_buffer("counts", torch.zeros(size, contexts, self.levels))
 
     def count(self, x: Tensor) -> Self:
-        """Count the levels of (N, 1, H, W) images in each context: the maximum of the likelihood, in closed form."""
+        """Count the levels of (N, 1, H, W) images in each context: that is all the fitting there is."""
         self.check_levels(x)
         counts, size = first_weight(self), math.prod(self.event_shape)
         n_cells = counts.shape[1] * self.levels
         first = n_cells * torch.arange(size, device=x.device)  # cell of each place
-        for batch in x.split(500):  # more at once would be slower: they leave the cache
+        for batch in x.split(500):  # in parts, which take little memory
             cell = first + self.context(batch) * self.levels + batch.flatten(1).long()  # (N, D)
             counts += torch.bincount(cell.flatten(), minlength=size * n_cells).view_as(counts)
         return self

@@ -1,4 +1,4 @@
-"""Convolutions that see the past only.
+"""Convolutions that do not see the future.
 
 Raster order reads an image like a page: row by row, from the left. A k×k kernel centred on a pixel may then touch the
 rows above and the left part of the pixel's own row. Two kinds of mask differ in the centre (arXiv:1601.06759,
@@ -13,7 +13,7 @@ layers, where it holds features of earlier pixels.
         0 0 0 0 0         0 0 0 0 0
 
 Whatever lies below the centre row is always zero, so the layers here hold only the upper k//2 + 1 rows of the kernel:
-the same function with little more than half of the work.
+the same function with 2/3 of the multiplications for k = 3, 4/7 for k = 7.
 """
 
 from typing import Literal, get_args

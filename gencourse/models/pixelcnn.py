@@ -42,8 +42,7 @@ class PixelCNN(Autoregressive):
         kernel_size, first_kernel: odd sizes of the kernels in the blocks and in the first layer.
         n_classes: condition on a class index.
         place_bias: learn biases for every place of the page, after the first layer and in every block. The papers'
-            networks have none: they know where they are only where the border lies in their receptive field. With
-            such biases, centred digits are learned several times faster.
+            networks have none: they know where they are only where the border lies in their receptive field.
         fourier: beside each level u in [-1, 1] the network is given sin(2^k π u) and cos(2^k π u) for k below this
             number (see `fourier_features`). 0, as in the papers of PixelCNN: the level alone.
 

@@ -160,9 +160,10 @@ def learning_curves(
 
 
 def growth(sizes: Sequence[float], seconds: Mapping[str, Sequence[float]], xlabel: str, ax: Axes | None = None) -> Axes:
-    """Seconds against size on logarithmic axes, {name: seconds}, with the slope of each: cost ∝ size^slope.
+    """Seconds against size on logarithmic axes, {name: seconds}, with a slope of each.
 
-    The slope is that of a straight line through the larger half of the sizes, where fixed costs count little.
+    The slope is that of a straight line through the larger half of the sizes (the legend says how many): there
+    cost ∝ size^slope, about.
     """
     sizes = np.asarray(sizes, dtype=float)
     ax = ax or plt.subplots(figsize=(7, 4.2), layout="constrained")[1]
@@ -182,7 +183,7 @@ def growth(sizes: Sequence[float], seconds: Mapping[str, Sequence[float]], xlabe
             color=COLOURS[i % len(COLOURS)],
             marker=MARKERS[i % len(MARKERS)],
             linestyle=DASHES[i % len(DASHES)],
-            label=f"{name}: ∝ size$^{{{slope:.1f}}}$",
+            label=f"{name}: slope {slope:.1f} over the {len(largest)} largest sizes",
         )
     ax.set(xscale="log", yscale="log", xlabel=xlabel, ylabel="seconds")
     ax.set_xticks(sizes, [f"{size:g}" for size in sizes])

@@ -132,7 +132,8 @@ exercise = Exercise(
             "x.abs()",
             "x",
             "Negative samples come out wrong: the logarithm of 1 + µx does not exist "
-            "there. It takes |x|, and the sign is put back afterwards.",
+            "for x ≤ -1/µ, and is negative between that and 0. It takes |x|, and the "
+            "sign is put back afterwards.",
         ),
         Mistake(
             "not moved to 0",

@@ -106,8 +106,8 @@ exercise = Exercise(
             "half of the kernel is counted",
             "(kernel_size - 1) * d",
             "(kernel_size - 1) // 2 * d",
-            "Each layer reaches half as far as it should. In a centred kernel half of "
-            "the taps lie behind; in a causal one all do.",
+            "Each layer reaches half as far as it should, or less. In a centred kernel "
+            "half of the taps lie behind; in a causal one all do.",
         ),
         Mistake(
             "the kernel size is ignored",
