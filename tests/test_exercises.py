@@ -4,6 +4,7 @@ import functools
 import itertools
 import math
 import random
+import re
 import threading
 import time
 import warnings
@@ -19,6 +20,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from gencourse.course.execute import NOTEBOOKS
 from gencourse.exercises import autoregression, failures, gan, gmm, scoreboard, start, vae
 from gencourse.exercises.machine.answers import Answers
 from gencourse.exercises.machine.cases import Case, varied
@@ -445,6 +447,12 @@ def test_reference_passes(exercise):
 @every
 def test_two_other_right_answers_are_known(exercise):
     assert len(RIGHT[exercise.name]) >= 2
+
+
+@pytest.mark.parametrize("chapter", [start, autoregression, gmm, vae, gan, failures, scoreboard])
+def test_a_chapter_lists_its_exercises_in_the_order_of_its_notebook(chapter):
+    (path,) = NOTEBOOKS.glob(f"{chapter.__doc__.split('notebook ')[1][:2]}_*.ipynb")
+    assert re.findall(r"= exercises\.(\w+)\.check\(", path.read_text(encoding="utf-8")) == chapter.__all__
 
 
 @pytest.mark.parametrize(("exercise", "answer"), ANSWERS)

@@ -81,7 +81,7 @@ class Classifier(nn.Module):
             TypeError: x is no tensor of numbers. ValueError: another shape, no image, NaN, values outside [0, 1].
         """
         h = self.body[0](self._check(x))  # (B, c, H, W)
-        return self.body[1:](h.contiguous(memory_format=torch.channels_last))  # where pooling is several times faster
+        return self.body[1:](h.contiguous(memory_format=torch.channels_last))  # where pooling is faster
 
     def loss(self, x: Tensor, labels: Tensor) -> Tensor:
         """Cross entropy, the mean of −log P(label|x): (B, *event_shape), (B,) classes -> a scalar, nats per image."""

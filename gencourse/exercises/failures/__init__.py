@@ -9,10 +9,10 @@ from gencourse.exercises.failures.memorisation_score import exercise as memorisa
 
 # in the order of the notebook
 __all__ = [
-    "collapse_score",
-    "free_bits_kl",
     "memorisation_score",
+    "free_bits_kl",
+    "collapse_score",
+    "birthday_support",
     "ascend",
     "dirac_eigenvalues",
-    "birthday_support",
 ]

@@ -13,6 +13,6 @@ __all__ = [
     "log_density",
     "responsibilities",
     "m_step",
-    "bic",
     "kmeans_plus_plus",
+    "bic",
 ]

@@ -6,4 +6,4 @@ from gencourse.exercises.scoreboard.surely_better import exercise as surely_bett
 from gencourse.exercises.scoreboard.which_is_which import exercise as which_is_which
 
 # in the order of the notebook
-__all__ = ["which_is_which", "surely_better", "paired_interval", "pareto_front"]
+__all__ = ["surely_better", "paired_interval", "which_is_which", "pareto_front"]
