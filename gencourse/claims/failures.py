@@ -116,11 +116,13 @@ def a_contest_out_of_balance_ends_farther_from_the_data(
     "GA6",
     NOTEBOOK,
     notes="When the discriminator fails, that does not guarantee realistic images: it may just be stupid.",
-    says="A weak discriminator misses bad samples that a stronger one sees in nearly every contest.",
+    says="In nearly every contest of a weak discriminator the samples are bad, and a stronger one sees it; in more "
+    "than half of them the weak one sees much less.",
     measured_by="the discriminator's verdict beside that of a stronger one, trained later, and the samples' quality",
     since="2026-11-30",
     before="The rule before asked that the weak one be right in less than 70 % on average; but from seed to seed it is "
-    "right in 6 to 88 %, so that its mean says little.",
+    "right in 6 to 88 %, so that its mean says little. The sentence said that the weak one misses bad samples in "
+    "nearly every contest; the rule asks that for more than half.",
 )
 def a_weak_judge_misses_what_a_stronger_one_sees(
     found_out: Interval, bad: Interval, missed: Interval, ahead_strong: Interval, good_strong: Interval
