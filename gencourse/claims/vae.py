@@ -200,7 +200,7 @@ def a_vae_is_the_limit_of_mixtures(
 ) -> list[Part]:
     """Nats of a mixture less those of the VAE, over points or images, in pairs. `gaussian_near`: 1,000 Gaussians, less
     an estimate with 50,000 random z; 0.02 nats are many times its own error. `coins_near`: 65,536 components of coin
-    flips, less the bound by a wide q; 0.05 nats are about four standard errors of the difference. `…_far`: 4 Gaussians,
+    flips, less the bound by a wide q; 0.05 nats are about five standard errors of the difference. `…_far`: 4 Gaussians,
     16 components of coin flips (controls). `shrinks`: the largest ratio of a distance to the limit over that with a
     quarter of the components, until it is below 0.05 nats; below 1 if ever more components come ever nearer.
     """

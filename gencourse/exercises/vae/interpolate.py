@@ -18,9 +18,9 @@ def interpolate(z0: Tensor, z1: Tensor, n: int) -> Tensor:
     code(t) = (sin((1 - t)·θ) · z0 + sin(t·θ) · z1) / sin θ.
     Where both point the same way that is 0/0; its limit is due, (1 - t)·z0 + t·z1.
     z0, z1: (latent,), neither of them 0 nor opposite to the other. n: at least 2.
-    Returns (n, latent). Why no straight line: a draw from N(0, I) is about √latent long,
-    and so is all of the arc; the middle of the straight line has only √½ of that, a
-    length that few draws have. (Shoemake 1985; White 2016, arXiv:1609.04468.)
+    Returns (n, latent). Why no straight line: in many dimensions a draw from N(0, I) is
+    about √latent long, and so is all of the arc; the middle of the straight line has only
+    √½ of that, a length that few draws have. (Shoemake 1985; White 2016, arXiv:1609.04468.)
     """
     t = torch.linspace(0, 1, n)[:, None]  # (n, 1)
     cosine = (z0 @ z1) / (z0.norm() * z1.norm())
