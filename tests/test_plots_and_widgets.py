@@ -520,7 +520,7 @@ def test_the_dilation_explorer_says_how_far_it_sees(page):
     widgets.dilation_explorer(patterns, audio={("doubling", 5): tone()})
     data = state(page[0]["text/html"])
     words = [data["words"][i] for i in data["word"]]
-    assert "33 samples: 4.12 ms" in words[4] and "No sound" not in words[4]
+    assert "first layer and 5 more the network sees 33 samples: 4.12 ms" in words[4] and "No sound" not in words[4]
     assert "7 samples" in words[9] and "No sound" in words[9]
     assert len({Image.open(io.BytesIO(decode(url))).size for url in data["pictures"]}) == 1
     assert len(page[0]["text/html"]) < 250_000

@@ -24,9 +24,9 @@ def farthest_from_one(sums: Mapping[str, float]) -> float:
     "chance; now it is trained, with several seeds.",
 )
 def the_sum_is_one(sums: Mapping[str, float], leaking: Measured) -> list[Part]:
-    """`sums`: Σp over all 512 images, by each chain. 512 rounded numbers of float32 err by about 1e-6; ten times that
-    is allowed. `leaking`: Σp of networks that see the pixel they predict, trained. They can go up to 512; the sum
-    finds them if it is beyond 10, ten times what any distribution has.
+    """`sums`: Σp over all 512 images, by each chain. 512 rounded numbers of float32 erred by less than 1e-6 here;
+    ten times that is allowed. `leaking`: Σp of networks that see the pixel they predict, trained. They can go up to
+    512; the sum finds them if it is beyond 10, ten times what any distribution has.
     """
     return [
         below("largest distance of Σp from one", farthest_from_one(sums), 1e-5, form=".1g"),
@@ -107,8 +107,8 @@ def exact_and_above_every_table(
 ) -> list[Part]:
     """`saved`: nats that the best table needs more than the network, over seeds; `paired`: by table, over blocks of
     test images, in this run. "Higher" asks for more than 0. `gap`: the largest difference of log P in one pass from
-    the sum of 784 conditionals that are shown their past alone, over five images; float32 gives about 1e-4 of 100
-    nats, and ten times that is allowed. `leaking_gap`: the same of a network whose mask leaks, which must differ.
+    the sum of 784 conditionals that are shown their past alone, over five images; float32 gave less than 1e-5
+    here, and a hundred times that is allowed. `leaking_gap`: the same of a network whose mask leaks, which must differ.
     """
     closest = min(paired, key=lambda name: getattr(paired[name], "value", paired[name]))
     return [

@@ -65,7 +65,8 @@ def dilation_explorer(
 ) -> None:
     """Dials for the pattern of dilations and the depth; the cone of samples seen, and a sound to listen to.
 
-    patterns: {"doubling": (1, 2, 4, …), "all one": (1, 1, 1, …)}; depth d takes the first d of them.
+    patterns: {"doubling": (1, 2, 4, …), "all one": (1, 1, 1, …)}; depth d takes the first d of them,
+        after the first layer of the network, which is of type A and not counted.
     audio: {(pattern, depth): (T,) waveform}, what a model with that context generates, where there is one.
     """
     depths = list(range(1, min(map(len, patterns.values())) + 1)) if depths is None else list(depths)
@@ -82,14 +83,14 @@ def dilation_explorer(
 
     def caption(name: str, depth: int) -> str:
         reach = kernel_size + (kernel_size - 1) * sum(patterns[name][:depth])
-        text = f"{depth} dilated layer{'s see' if depth > 1 else ' sees'} {reach:,} samples: "
+        text = f"With the first layer and {depth} more the network sees {reach:,} samples: "
         text += f"{1000 * reach / sample_rate:.3g} ms of sound."
         if audio is not None and not callable(audio) and audio.get((name, depth)) is None:
             text += " (No sound was made with this one.)"
         return text
 
     options = {"captions": caption, "audio": audio, "sample_rate": sample_rate} | options
-    explorer({"dilations": list(patterns), "dilated layers": depths}, figure, alt, **options)
+    explorer({"dilations": list(patterns), "layers after the first": depths}, figure, alt, **options)
 
 
 def live_receptive_field(
