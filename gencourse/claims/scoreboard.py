@@ -96,7 +96,7 @@ def good(distance: Interval, floors: Sequence[float]) -> Part:
 def fast(tries: Sequence[float], limit: float, spread: float = 1.0) -> Part:
     """A wish of the board: seconds a sample below a limit, in each try.
 
-    `spread`: by what factor tries of one kind differ on this machine, where there is one try only.
+    `spread`: by what factor tries of one kind differ on this machine, where only one figure is kept.
     """
     middle = sorted(tries)[len(tries) // 2]
     return below("seconds a sample", Interval(middle, min(tries) / spread, max(tries) * spread, len(tries)), limit)

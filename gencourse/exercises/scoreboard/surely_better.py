@@ -337,7 +337,7 @@ exercise = Exercise(
             "    nats_a, nats_b = nats_a.nan_to_num(math.inf, math.inf), "
             "nats_b.nan_to_num(math.inf, math.inf)\n    better = ",
             "A model without a likelihood loses against every figure: NaN is taken for "
-            "an infinite cost. It has no cost at all, and may be the better model: 0.",
+            "an infinite cost. It gives no cost, and may be the better model: 0.",
         ),
         Mistake(
             "without a likelihood the best",

@@ -107,8 +107,8 @@ _FAMILIES = {
         "A PixelCNN's likelihood is a product, which is exact, and each pixel waits for "
         "those before it.",
     ),
-    2: ("VAE", "A VAE's likelihood can only be bounded, by means of codes that are drawn."),
-    3: ("GAN", "A GAN makes samples, and has no likelihood at all."),
+    2: ("VAE", "A VAE gives a bound of its likelihood, by means of codes that are drawn."),
+    3: ("GAN", "A GAN makes samples, and gives no likelihood."),
 }
 
 
@@ -198,7 +198,7 @@ exercise = Exercise(
         "a PixelCNN bad. Ask of each column what it must be for a family, not what it "
         "usually is. And each row for itself: there may be two GANs.",
         "Only an exact likelihood stays the same when it is computed again; a VAE "
-        "averages over codes that it draws. A GAN has no likelihood at all. Of the two "
+        "averages over codes that it draws. A GAN gives no likelihood. Of the two "
         "that are exact, one draws its pixels one after the other. The copier may have "
         "any of these: what gives it away is where its samples lie.",
         "Begin with `nats, spread, passes, sharpness, frechet, near = board.T`. Then "
@@ -423,8 +423,8 @@ exercise = Exercise(
             "somewhat nearer read as copies",
             "near < 0.5",
             "near < 1",
-            "Honest models are called copiers. Of models that copy nothing about half "
-            "come out a little below 1, by chance: copies are at about 0.",
+            "Honest models are called copiers. Models that copy nothing stand at about 0.9 "
+            "to 1.1, some of them below 1: copies are at about 0.",
         ),
         Mistake(
             "copies only where nothing differs",
