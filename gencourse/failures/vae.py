@@ -75,8 +75,9 @@ def memorise(seed: int, *, beta: float = 1.0, n: int = 500) -> dict[str, float]:
     A VAE with 20 code dimensions and beta as the weight of the KL is trained for 500 steps on n binarised MNIST
     digits. Its samples are compared with these and with as many held-out digits by C_T (Meehan et al.,
     arXiv:2004.05675, section 3), on features of the stored classifier. C_T asks whether samples lie nearer to the
-    training digits than unseen digits do; but blank paper does so too, and lies as near to the unseen ones. A copy
-    must therefore not pass when the two sets are exchanged. As samples serve, by the beginning of the key,
+    training digits than unseen digits do; but blank paper does so too, and lies as near to the unseen ones. What
+    is low both ways, before and after the two sets are exchanged, is therefore not counted as a copy; copies of one
+    easy class alone can escape in this way. As samples serve, by the beginning of the key,
 
         (none): the model's own, z ~ N(0, I).
         fitted_: z ~ the Gaussian with mean and covariance of the training codes, a fairer prior where beta is small.
@@ -88,7 +89,7 @@ def memorise(seed: int, *, beta: float = 1.0, n: int = 500) -> dict[str, float]:
     and for each of them it returns
 
         c_t: z-score, 0 for new real digits, far below for copies, far above for what is no digit.
-        swapped: c_t with training and held-out digits exchanged; not low for copies.
+        swapped: c_t with training and held-out digits exchanged; not low for copies as varied as the data.
         nearer: share of the samples nearer to a training digit than to any held-out one, ½ for new real digits.
         memorised: is c_t below −3, and swapped not?
 

@@ -129,9 +129,9 @@ exercise = Exercise(
             "the square of the sample size",
             _MANY,
             "float(s * s) if coinciding else math.inf",
-            "This is s², however many coincide. That is the rule of thumb for a sample "
-            "in which duplicates are just as likely as not; here the coinciding pairs "
-            "are counted.",
+            "This is s², however many coincide. That is only the order of size of N if "
+            "duplicates are about as likely as not; here the coinciding pairs are "
+            "counted.",
         ),
         Mistake(
             "how many different ones",
@@ -227,8 +227,8 @@ exercise = Exercise(
             "the sample size where none coincide",
             "else math.inf",
             "else float(s)",
-            "Where no two coincide the answer is s. But then N may be anything from "
-            "about s² on: the estimate is infinite.",
+            "Where no two coincide the answer is s. But then N may be far larger: the "
+            "estimate is infinite.",
         ),
         Mistake(
             "all pairs where none coincide",
