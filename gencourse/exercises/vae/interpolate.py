@@ -207,8 +207,8 @@ exercise = Exercise(
             "((1 - t) * z0 + t * z1) / ((1 - t) * z0 + t * z1).norm(dim=1, keepdim=True)"
             " * ((1 - t) * z0.norm() + t * z1.norm())",
             "A straight line, whose points are then given the right length. It runs "
-            "along the arc, but faster in the middle than at the ends: equal steps of "
-            "the angle are asked for.",
+            "along the arc, but faster in the middle than at the ends. Between codes of "
+            "equal length the formula moves in equal steps of the angle.",
         ),
         Mistake(
             "square roots as weights",
@@ -280,8 +280,8 @@ exercise = Exercise(
                 )
             ),
             "The ends are right, and so is the length on the way, but the codes are not "
-            "where they should be: from each to the next the angle is the same, on the "
-            "shorter arc.",
+            "where they should be: between two codes of equal length the angle from each "
+            "to the next is the same, on the shorter arc.",
         ),
         Symptom(
             "off the arc",
