@@ -44,7 +44,9 @@ def ar6(quickest: Sequence[float], slowest: Sequence[float]) -> list[Part]:
 
 
 def ga1(calls: int, moved: int, repeated: bool, control: int, pixels: int) -> list[Part]:
-    """Near GA1: the generator turns noise into a sample in one pass. GA1 says the same, and is counted in another way.
+    """Near GA1: the generator turns noise into a sample in one pass.
+
+    GA1 says also that chance comes in with the noise alone, and is counted in another way.
 
     `calls` of the generator for one sample; `moved`: of 20 pairs of noise vectors, how many make unlike samples;
     `repeated`: the same noise makes the same sample. `control`: calls counted in the same way while a network draws

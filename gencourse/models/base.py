@@ -255,7 +255,7 @@ def fourier_features(u: Tensor, n: int) -> Tensor:
     """Levels in [-1, 1] and n waves of each, sin(2^k π u) and cos(2^k π u) for k < n: (B, 1, …) -> (B, 1 + 2n, …).
 
     Of 256 levels, 253 and 255 are almost the same u, while the fastest waves tell even neighbours apart.
-    Paper: Kingma et al., "Variational Diffusion Models" (arXiv:2107.00630), section 5.1.
+    Paper: Kingma et al., "Variational Diffusion Models" (arXiv:2107.00630), section 3.4.
     """
     if not n:
         return u

@@ -370,7 +370,7 @@ exercise = Exercise(
             "family[spread > 0]",
             "family[board[:, 3].argmin()]",
             "On each board the blurriest one is called VAE. That is often so and need "
-            "not be: drawn pixels are as sharp as noise, and a GAN may be blurrier. "
+            "not be: drawn pixels may be sharper than the data, and a GAN may be blurrier. "
             "Which column must be as it is for a VAE?",
         ),
         Mistake(
@@ -378,8 +378,8 @@ exercise = Exercise(
             "family[spread > 0]",
             "family[board[:, 3] < 0.8]",
             "Who is blurry is called VAE. That is often so and need not be: drawn pixels "
-            "are as sharp as noise, and a GAN may be blurrier. Which column must be as "
-            "it is for a VAE?",
+            "may be sharper than the data, and a GAN may be blurrier. Which column must "
+            "be as it is for a VAE?",
         ),
         Mistake(
             "copying is not looked for",
