@@ -172,7 +172,7 @@ def spoken_words(split: Split) -> SpokenWords:
 def sentences() -> list[Tensor]:
     """Whole sentences by the speaker of `spoken_words`, 22 minutes: to train on, beside the words.
 
-    What she says is not written down. No recording, and no part of one, is among the words.
+    What she says is not written down. No recording of the held-out words is a stretch of it, as data/README.md tells.
 
     Returns waveforms, each (T,) float32 in [-1, 1], 8,000 samples a second, half a second at least.
     Raises DataError for a missing or damaged file.
