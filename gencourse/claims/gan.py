@@ -129,8 +129,8 @@ def no_signal_of_quality(
         below("generator's loss along training, less the clock", generator, -0.2, form=".2f"),
         within("VAE's loss along training, less the clock", vae, -0.1, 0.1, form=".2f"),
         within("PixelCNN's loss along training, less the clock", pixelcnn, -0.1, 0.1, form=".2f"),
-        within("generator's loss between runs, with captured modes: ring", modes[0], -0.5, 0.5, form=".2f"),
+        within("minus the generator's loss between runs, with captured modes: ring", modes[0], -0.5, 0.5, form=".2f"),
         within("the same: grid", modes[1], -0.5, 0.5, form=".2f"),
-        within("generator's loss between runs, with good samples: ring", good[0], -0.5, 0.5, form=".2f"),
+        within("minus the generator's loss between runs, with good samples: ring", good[0], -0.5, 0.5, form=".2f"),
         within("the same: grid", good[1], -0.5, 0.5, form=".2f"),
     ]
