@@ -379,7 +379,8 @@ exercise = Exercise(
                 and all((r.value <= r.expected).all() for r in results)
             ),
             "All that you keep is on the front, but some of it is missing: a model is "
-            "dropped only if a single other beats it on both at once.",
+            "dropped only if one single other is at least as good on both, and better on "
+            "one.",
         ),
     ),
 )
