@@ -14,7 +14,7 @@ import torch.nn.functional as F
 from test_models_gan import CLASSES, Restless, X, generator, sabotage, same, small, smooth
 from torch import nn
 
-from gencourse.models import GAN
+from gencourse.models import GAN, image_gan
 from gencourse.support.storage import read_state
 from gencourse.training import GANHistory, History, contest, fit_gan, loop
 from gencourse.training.batches import batch_indices
@@ -325,6 +325,30 @@ def test_a_resumed_contest_is_one_that_was_not_interrupted(game, times, at, tmp_
         assert same(other, expected) and not history.interrupted
         for key in ("loss_d", "loss_g", "d_real", "d_fake", "grad_norm_g", "measured"):
             assert getattr(history, key) == getattr(whole, key), key
+
+
+def test_a_contest_in_channels_last_memory_resumes_to_the_same_bits(tmp_path):
+    """Fused optimisers pair numbers by their place in memory, so that moments must lie there as their weights do."""
+
+    def game():
+        torch.manual_seed(0)
+        return image_gan((1, 8, 8), latent=4, channels=8).to(memory_format=torch.channels_last)
+
+    x, calls, whole = torch.rand(20, 1, 8, 8, generator=generator()), [], game()
+    fit_gan(whole, x, **SETTINGS)
+
+    def stop(batch, generator):
+        calls.append(batch)
+        if len(calls) == 7:
+            signal.raise_signal(signal.SIGINT)
+        return batch
+
+    part = fit_gan(game(), x, prepare=stop, checkpoint=tmp_path / "run", **SETTINGS)
+    assert part.interrupted
+    for way in (dict(resume=part), dict(checkpoint=tmp_path / "run")):
+        resumed = game()
+        fit_gan(resumed, x, **way, **SETTINGS)
+        assert same(resumed, whole)
 
 
 def test_a_contest_with_buffers_and_dropout_resumes_too(monkeypatch):

@@ -100,11 +100,16 @@ class Resumable:
 
 
 def _restore_moments(optimizer: torch.optim.Optimizer, tensors: dict[str, Tensor]) -> None:
-    """Give an optimiser the moments that `present` named "0.exp_avg" and so on, by the number of the weight."""
+    """Give an optimiser the moments that `present` named "0.exp_avg" and so on, by the number of the weight.
+
+    They get the memory format of their weights: fused optimisers pair numbers by their place in memory.
+    """
+    weights = [p for group in optimizer.param_groups for p in group["params"]]
     moments: dict[int, dict[str, Tensor]] = {}
     for key, tensor in tensors.items():
         i, k = key.split(".")
-        moments.setdefault(int(i), {})[k] = tensor.clone()  # Adam writes into what it is given
+        alike = weights[int(i)] if tensor.shape == weights[int(i)].shape else tensor
+        moments.setdefault(int(i), {})[k] = torch.empty_like(alike, dtype=tensor.dtype).detach().copy_(tensor)
     optimizer.load_state_dict({"state": moments, "param_groups": optimizer.state_dict()["param_groups"]})
 
 
