@@ -2,7 +2,6 @@
 
 import ast
 import html
-import json
 import math
 import re
 from pathlib import Path
@@ -11,6 +10,7 @@ import course
 import nbformat
 
 from gencourse.claims import CLAIMS
+from gencourse.course.doctor import timings as recorded
 from gencourse.course.minutes import machine_words
 from gencourse.course.notebook import LANGUAGE
 from gencourse.support.output import plural
@@ -62,7 +62,7 @@ def stage(folder):
         "papers": papers(notebooks),
         "minutes": minutes(notebooks),
         "resources": resources(notebooks),
-        "machine": machine_words(record()["machine"]),
+        "machine": machine_words(recorded()["machine"]),
         "gib": f"{student_gib(measured(notebooks)):g}",
     }
     for page in sorted(PAGES.glob("*.md")):
@@ -224,14 +224,9 @@ def nodes_for(students, gib):
     return math.ceil(students / min(by_memory, by_cores))
 
 
-def record():
-    """What `make records` recorded: the machine, and the notebooks."""
-    return json.loads((ROOT / "gencourse" / "course" / "timings.json").read_text(encoding="utf-8"))
-
-
 def measured(notebooks):
     """{notebook: seconds, cpu_seconds, peak_mib} as `make records` recorded it, in the order of the course."""
-    timings = record()["notebooks"]
+    timings = recorded()["notebooks"]
     return {notebook.name: timings[notebook.name] for notebook in notebooks if notebook.name in timings}
 
 

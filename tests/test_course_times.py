@@ -1,6 +1,5 @@
 """The minutes that README, notebooks and CONTRIBUTING state: of reading, exercises, the record, and the limits."""
 
-import json
 import re
 import shutil
 from pathlib import Path
@@ -8,13 +7,13 @@ from pathlib import Path
 import nbformat
 
 from gencourse.course import minutes as course_minutes
-from gencourse.course.doctor import TIMINGS
+from gencourse.course.doctor import timings
 from gencourse.course.execute import NOTEBOOKS, SECONDS
 from gencourse.course.notebook import exercises
 
 ROOT = Path(__file__).resolve().parents[1]
 ROW = r"^\| \[(\w+)\]\(notebooks/\w+\.ipynb\) \|[^|]*\| (\d+) min \| (\d+) min \| (\d+ (?:min|s)) \|$"
-RECORD = json.loads(TIMINGS.read_text(encoding="utf-8"))
+RECORD = timings()
 
 
 def minutes(words):
@@ -93,3 +92,6 @@ def test_the_limit_of_compute_is_the_same_everywhere():
     fast, slow = SECONDS[True], SECONDS[False]
     words = f"at most {fast} seconds on two idle cores with bfloat16 in hardware, {slow} on two without"
     assert words in (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
+    rows = re.findall(ROW, (ROOT / "README.md").read_text(encoding="utf-8"), re.MULTILINE)
+    took = [each.split() for *_, each in rows]
+    assert rows and [n for n, unit in took if unit == "min" and int(n) * 60 < fast] == []

@@ -214,7 +214,7 @@ def expected_minutes(rates: Mapping[str, float]) -> dict[str, tuple[float, float
     The record is of two threads, and on more cores it is the time of two. On one core it is that of all threads of the
     record, and so is the "at most" where torch uses one thread.
     """
-    stored = _timings()
+    stored = timings()
     then = stored["machine"].get("rates")
     if not then:
         return {}
@@ -236,7 +236,7 @@ def check_recordable(names: Iterable[str], seconds: float = 2.0) -> None:
     Other programs must leave the machine alone, and a record is of one machine: on another one than the stored record
     is of, all notebooks of the course have to be recorded together.
     """
-    stored = {key: _timings()["machine"].get(key) for key in this_machine()}
+    stored = {key: timings()["machine"].get(key) for key in this_machine()}
     missing = sorted({path.stem for path in NOTEBOOKS.glob("*.ipynb")} - set(names))
     if stored != this_machine() and missing:
         raise WrongValue(
@@ -258,7 +258,7 @@ def record(runs: Sequence[Execution], rates: Mapping[str, float]) -> dict[str, A
     if failed:
         raise WrongValue(f"nothing is recorded, since {', '.join(failed)} failed")
     _check_idle({f"during {run.notebook.stem}": run.others for run in runs})
-    stored, here = _timings(), this_machine()
+    stored, here = timings(), this_machine()
     same = all(stored["machine"].get(key) == value for key, value in here.items())
     notebooks = stored["notebooks"] if same else {}
     for run in runs:
@@ -306,7 +306,8 @@ def _processor() -> str:
     return platform.processor() or platform.machine()
 
 
-def _timings() -> dict[str, Any]:
+def timings() -> dict[str, Any]:
+    """The record of `make records`: its "machine" and its "notebooks", both empty where there is none."""
     if not TIMINGS.exists():
         return {"machine": {}, "notebooks": {}}
     return json.loads(TIMINGS.read_text(encoding="utf-8"))

@@ -109,7 +109,7 @@ def _restore_moments(optimizer: torch.optim.Optimizer, tensors: dict[str, Tensor
     for key, tensor in tensors.items():
         i, k = key.split(".")
         alike = weights[int(i)] if tensor.shape == weights[int(i)].shape else tensor
-        moments.setdefault(int(i), {})[k] = torch.empty_like(alike, dtype=tensor.dtype).detach().copy_(tensor)
+        moments.setdefault(int(i), {})[k] = torch.empty_like(alike, dtype=tensor.dtype).copy_(tensor)
     optimizer.load_state_dict({"state": moments, "param_groups": optimizer.state_dict()["param_groups"]})
 
 
