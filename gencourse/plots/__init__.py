@@ -4,6 +4,7 @@ Colours are those of Okabe and Ito, which the colour-blind can tell apart; whate
 hatch or a number says too, so that a grey print reads the same. `use_style` sets fonts and sizes for a
 projector, `show` puts a figure on the page with a text for those who cannot see it."""
 
+from gencourse.plots import drawings
 from gencourse.plots.curves import growth, learning_curves, lines, nats_bars, study_shares
 from gencourse.plots.fields import (
     FIELD_LEGEND,
@@ -38,6 +39,7 @@ from gencourse.plots.page import (
     png,
     put,
     show,
+    svg,
     use_style,
 )
 from gencourse.plots.planes import contest, heat_maps, mixture
@@ -69,6 +71,7 @@ __all__ = [
     "decibels",
     "dilations",
     "display",
+    "drawings",
     "field_tiles",
     "film_frame",
     "growth",
@@ -91,5 +94,6 @@ __all__ = [
     "spectrogram",
     "spectrograms",
     "study_shares",
+    "svg",
     "use_style",
 ]
