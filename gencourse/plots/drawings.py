@@ -15,9 +15,9 @@ class Sketch:
     """A sheet of `width` × `height` units without axes, on which patches are put and joined by arrows."""
 
     def __init__(self, width: float, height: float, scale: float = 0.62) -> None:
-        with plt.rc_context({"figure.constrained_layout.use": False}):
-            self.figure = plt.figure(figsize=(scale * width, scale * height))
-        self.ax = self.figure.add_axes((0, 0, 1, 1))
+        size = (scale * width, scale * height)
+        self.figure, self.ax = plt.subplots(figsize=size, layout="constrained")
+        self.figure.get_layout_engine().set(w_pad=0, h_pad=0)
         self.ax.set(xlim=(0, width), ylim=(0, height), aspect="equal")
         self.ax.axis("off")
 
