@@ -22,8 +22,9 @@ from torch.nn import functional as F
 
 from gencourse.course.execute import NOTEBOOKS
 from gencourse.exercises import autoregression, failures, gan, gmm, scoreboard, start, vae
-from gencourse.exercises.machine.answers import Answers
-from gencourse.exercises.machine.cases import Case, varied
+from gencourse.exercises.machine.answers import Answers, Unusable
+from gencourse.exercises.machine.cases import NOT_TRIED, Case, varied
+from gencourse.exercises.machine.common import method
 from gencourse.exercises.machine.exercise import Exercise
 from gencourse.exercises.machine.mistakes import Mistake, Symptom
 from gencourse.exercises.machine.verdict import Verdict
@@ -36,6 +37,8 @@ MISTAKES = [
     for mistake in exercise.mistakes
 ]
 every = pytest.mark.parametrize("exercise", EXERCISES.values(), ids=EXERCISES)
+TABLES = {name: exercise for name, exercise in EXERCISES.items() if exercise.mistakes}  # the others: whole models
+each_table = pytest.mark.parametrize("exercise", TABLES.values(), ids=TABLES)
 mask = EXERCISES["causal_mask"]
 
 # Right answers, written otherwise than the reference
@@ -439,12 +442,13 @@ def test_other_wrong_answers(name, answer, diagnosis):
 
 @every
 def test_reference_passes(exercise):
+    words = "Right on all {} inputs." if exercise in TABLES.values() else "All {} laws hold."
     assert exercise.grade(exercise.reference) == Verdict(
-        exercise.name, "passed", "passed", f"Right on all {len(exercise.cases)} inputs."
+        exercise.name, "passed", "passed", words.format(len(exercise.cases))
     )
 
 
-@every
+@each_table
 def test_two_other_right_answers_are_known(exercise):
     assert len(RIGHT[exercise.name]) >= 2
 
@@ -467,7 +471,7 @@ def test_each_mistake_draws_its_own_diagnosis(exercise, mistake):
     assert mistake.message in verdict.message
 
 
-@every
+@each_table
 def test_mistakes_are_many_and_distinct(exercise):
     names = [mistake.name for mistake in exercise.mistakes]
     assert len(names) >= 3 and len(set(names)) == len(names)
@@ -512,7 +516,7 @@ def variant(exercise: Exercise, number: int) -> Exercise:
 modules = functools.cache(varied)
 
 
-@every
+@each_table
 def test_another_variant_asks_for_other_numbers(exercise):
     same, *others = ([case.run(exercise.reference) for case in variant(exercise, number).cases] for number in (0, 1, 2))
     assert all(map(torch.equal, same, exercise.expected))
@@ -541,7 +545,8 @@ def test_no_mistake_passes_in_another_variant(exercise, mistake):
 
 @every
 def test_answers_can_be_judged_elsewhere(exercise):
-    for function in (exercise.reference, exercise.function_of(exercise.mistakes[0]), lambda *arguments: 1 / 0, 5):
+    wrong = [exercise.function_of(mistake) for mistake in exercise.mistakes[:1]]
+    for function in (exercise.reference, *wrong, lambda *arguments: 1 / 0, 5):
         answers = Answers.from_json(exercise.answers(function).to_json())
         assert exercise.judge(answers) == exercise.grade(function)
 
@@ -923,7 +928,8 @@ def test_global_state_is_untouched(answer):
 def test_no_exercise_touches_the_random_state(exercise):
     before = everything()
     exercise.grade(exercise.reference)
-    exercise.grade(exercise.function_of(exercise.mistakes[0]))
+    for mistake in exercise.mistakes[:1]:
+        exercise.grade(exercise.function_of(mistake))
     assert everything() == before
 
 
@@ -934,7 +940,8 @@ def test_the_reader_s_own_settings_do_not_matter(exercise):
     try:
         with torch.inference_mode():
             assert exercise.grade(exercise.reference).passed
-            assert exercise.grade(exercise.function_of(exercise.mistakes[0])).diagnosis == exercise.mistakes[0].name
+            for mistake in exercise.mistakes[:1]:
+                assert exercise.grade(exercise.function_of(mistake)).diagnosis == mistake.name
     finally:
         torch.set_default_dtype(torch.float32)
         torch.set_default_device(None)
@@ -988,3 +995,93 @@ def test_a_mistake_is_one_change_that_exists():
         Exercise(mask.reference, **table, mistakes=[Mistake("none", "no such text", "", "")])
     with pytest.raises(ValueError, match="the symptom 'none' has no message"):
         Exercise(mask.reference, **table, symptoms=[Symptom("none", lambda results: True)])
+
+
+# Whole models, of which many are right: laws in place of a comparison
+
+
+def doubling(x):
+    """Some function that keeps the laws below."""
+    return 2 * x
+
+
+def laws(**more):
+    def law(label, x, holds, **others):
+        return Case(x, label=label, holds=holds, broken=lambda y: f"The {label} is {float(y):g}.", **others)
+
+    cases = [
+        law("sign", 1.0, lambda y: y > 0),
+        law("size", 3.0, lambda y: y > 4),
+        law("end", 9.0, lambda y: y < 100, if_right=True),
+    ]
+    return Exercise(doubling, minutes=1, difficulty="easy", cases=cases, **more)
+
+
+def test_every_answer_that_keeps_the_laws_is_right():
+    exercise = laws()
+    for answer in (doubling, lambda x: x + 5, lambda x: x**2):
+        assert exercise.grade(answer) == Verdict("doubling", "passed", "passed", "All 3 laws hold.")
+
+
+def test_the_first_law_that_breaks_is_told_and_what_is_said_of_it_has_its_number():
+    assert laws().grade(lambda x: x) == Verdict("doubling", "not yet", "size", "The size is 3.")
+    assert laws().grade(lambda x: -x).diagnosis == "sign"
+    assert laws().grade(lambda x: 20 * x).message == "The end is 180."
+
+
+def test_a_symptom_comes_before_the_law():
+    both = Symptom("both", lambda results: not any(r.right for r in results[:2]), "Turned over?")
+    exercise = laws(symptoms=[both])
+    assert exercise.grade(lambda x: -x).message == "Turned over? (Seen on sign.)"
+    assert exercise.grade(lambda x: x).diagnosis == "size"
+
+
+def test_what_takes_long_is_not_tried_where_something_before_it_is_wrong():
+    seen = []
+
+    def answer(x):
+        seen.append(x)
+        return x
+
+    assert laws().grade(answer).diagnosis == "size" and seen == [1.0, 3.0, 1.0]
+    error = laws().grade(lambda x: 1 / 0)
+    assert error.status == "raised an error" and error.diagnosis == "ZeroDivisionError"
+
+
+def test_not_tried_is_not_passed():
+    """Not even where answers of another process say that nothing was tried."""
+    for values in ([NOT_TRIED] * 4, [torch.tensor(2.0), torch.tensor(6.0), NOT_TRIED, torch.tensor(2.0)]):
+        answers = Answers.from_json(Answers(tuple(values)).to_json())
+        assert not laws().judge(answers).passed
+
+
+def test_an_answer_of_another_shape_breaks_a_law():
+    assert laws().grade(lambda x: torch.tensor([2 * x])).diagnosis == "wrong shape"
+
+
+def test_a_law_is_whole():
+    with pytest.raises(ValueError, match="a law has all of"):
+        Case(1.0, holds=lambda y: True)
+    with pytest.raises(ValueError, match="a law has all of"):
+        Case(1.0, holds=lambda y: True, broken=str)
+
+
+def test_the_exercise_says_how_long_an_answer_may_take():
+    def endless(x):
+        while True:
+            pass
+
+    assert "Stopped after 0.2 s" in laws(seconds=0.2).grade(endless).message
+    assert "Stopped after 0.1 s" in laws(seconds=0.2).grade(endless, 0.1).message
+
+
+def test_the_methods_of_what_was_built():
+    class Model:
+        def logits(self, x):
+            return x
+
+    assert method(Model(), "logits")(3) == 3
+    for thing, words in ((Model(), "no method `sample`"), (None, "returned nothing"), (3, "no method `sample`")):
+        with pytest.raises(Unusable) as unusable:
+            method(thing, "sample")
+        assert words in unusable.value.problem.message

@@ -183,6 +183,12 @@ class Cluster:
         how = "--nthreads", str(threads), "--no-nanny"
         self.workers += [self.start("worker", self.address, *how) for _ in range(n)]
 
+    def wait_for_workers(self, n):
+        from distributed import Client
+
+        with Client(self.address, set_as_default=False) as client:
+            client.wait_for_workers(n, timeout=60)
+
     def stop(self):
         for process in (*self.workers, self.scheduler):
             process.kill()
@@ -253,6 +259,7 @@ def test_a_result_that_is_lost_with_its_worker_is_made_again(cluster, marks, mon
 def test_a_scheduler_that_dies_for_good_costs_no_finished_run(cluster, marks, monkeypatch):
     folder, begun = marks
     cluster.start_workers(1)
+    cluster.wait_for_workers(1)  # on a busy machine that takes longer than the patience below
     write, written = study._write, []
 
     def write_and_kill(path, text):

@@ -36,7 +36,7 @@ def mark(key: str, function: Callable, variant: int = 0) -> None:
     *passed*, and KeyError where there is no such exercise.
     """
     exercise = find(key, variant)
-    answers = exercise.answers(function, float(os.environ.get("GENCOURSE_SECONDS", 10)))
+    answers = exercise.answers(function, float(os.environ.get("GENCOURSE_SECONDS", exercise.seconds)))
     if _is_reference(function, exercise):
         answers = Answers(
             (),

@@ -18,6 +18,9 @@ from gencourse.exercises.machine.answers import Problem, as_numbers
 from gencourse.exercises.machine.sandbox import untouched
 
 _VARIANT = ContextVar("variant", default=0)
+NOT_TRIED = Problem(
+    "not yet", "not tried", "It was not tried, for something before it is wrong."
+)
 
 
 def seeded(seed: int) -> torch.Generator:
@@ -62,10 +65,17 @@ class Case:
     """One input. Arguments are copied for every call, so an in-place function harms nobody.
 
     observe(fn, *arguments) replaces `fn(*arguments)` where more than one call is to be looked at; atol and
-    rtol are the tolerances of the comparison.
+    rtol are the tolerances of the comparison with the reference.
+
+    Where many answers are right, as of a whole model that the reader builds, the case is a law instead:
+    holds(observed) replaces the comparison, and broken(observed) says what is wrong; its label is the diagnosis.
+    A case with `if_right` is not tried where one before it is wrong: it takes longer, and could say nothing.
 
     >>> Case(3.0, observe=lambda fn, x: torch.tensor([fn(x), fn(-x)])).run(lambda x: x + 1)
     tensor([ 4., -2.], dtype=torch.float64)
+    >>> positive = Case(3.0, label="positive", holds=lambda y: y > 0, broken=lambda y: f"It is {y}.")
+    >>> positive.right(torch.tensor(2.0), torch.tensor(1.0)), positive.right(torch.tensor(-2.0), torch.tensor(1.0))
+    (True, False)
     """
 
     def __init__(
@@ -75,9 +85,15 @@ class Case:
         observe: Callable | None = None,
         atol: float = 1e-5,
         rtol: float = 1e-4,
+        holds: Callable[[Tensor], bool] | None = None,
+        broken: Callable[[Tensor], str] | None = None,
+        if_right: bool = False,
     ) -> None:
+        if (holds is None) != (broken is None) or (holds and not label):
+            raise ValueError("a law has all of holds, broken and label")
         self.arguments, self.label, self.observe = arguments, label, observe
         self.atol, self.rtol = atol, rtol
+        self.holds, self.broken, self.if_right = holds, broken, if_right
 
     def run(self, fn: Callable) -> Tensor:
         arguments = copy.deepcopy(self.arguments)
@@ -86,6 +102,12 @@ class Case:
             if self.observe
             else as_numbers(fn(*arguments))
         )
+
+    def right(self, value: Tensor, expected: Tensor) -> bool:
+        """Is the value that of a right answer? A law asks `holds`, other cases compare with the reference."""
+        if self.holds is None:
+            return self.same(value, expected)
+        return value.shape == expected.shape and bool(self.holds(value))
 
     def same(self, a: Tensor, b: Tensor) -> bool:
         return a.shape == b.shape and torch.allclose(
@@ -105,7 +127,12 @@ class Result:
 
     @property
     def right(self) -> bool:
-        return self.value is not None and self.case.same(self.value, self.expected)
+        return self.value is not None and self.case.right(self.value, self.expected)
+
+    @property
+    def not_tried(self) -> bool:
+        """Was it left out, because one before it was wrong?"""
+        return self.problem is not None and self.problem.diagnosis == NOT_TRIED.diagnosis
 
     def like(self, other: Tensor | Problem) -> bool:
         if self.value is None or isinstance(other, Problem):

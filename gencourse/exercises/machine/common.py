@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from gencourse.exercises.machine.answers import Unusable, as_numbers
+from gencourse.exercises.machine.answers import Unusable, as_numbers, shape_of
 from gencourse.exercises.machine.cases import Result, seeded
 
 
@@ -59,6 +59,20 @@ def _total(answer: object) -> Tensor | float:
     if isinstance(answer, (list, tuple)):
         return sum(_total(item) for item in answer)
     return answer.sum() if isinstance(answer, Tensor) else 0.0
+
+
+def method(model: object, name: str) -> Callable:
+    """The method of this name, of what a reader's function built. Unusable, with words, where there is none."""
+    if model is None:
+        as_numbers(model)  # says that it returned nothing
+    if not callable(found := getattr(model, name, None)):
+        raise Unusable(
+            "not yet",
+            f"no method {name}",
+            f"It returned {shape_of(model)}, which has no method `{name}`: give back an object "
+            "with the methods that the statement names.",
+        )
+    return found
 
 
 def chance(draw: Callable[[torch.Generator], Tensor], seed: int) -> Tensor:

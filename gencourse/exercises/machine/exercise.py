@@ -28,7 +28,7 @@ from gencourse.exercises.machine.answers import (
     is_stub,
     shape_of,
 )
-from gencourse.exercises.machine.cases import Case, Result
+from gencourse.exercises.machine.cases import NOT_TRIED, Case, Result
 from gencourse.exercises.machine.general import in_general
 from gencourse.exercises.machine.mistakes import LikeMistakes, Mistake, Symptom, plain
 from gencourse.exercises.machine.sandbox import Stopped, fresh, run_limited, untouched
@@ -79,6 +79,10 @@ class Exercise:
         minutes: that it takes, about. difficulty: "easy", "medium" or "hard".
         hints: from a nudge to almost there. cases: what it is tried on.
         mistakes: one change of the reference each. symptoms: what many mistakes share, in the order of looking.
+        seconds: that an answer has for all inputs together.
+
+    Where a whole model is built, the cases are laws (see `Case`), and there are no mistakes: what is wrong is told by
+    the laws that break, and by symptoms.
 
     Raises:
         ValueError: a mistake whose old text does not occur once, a symptom without a message.
@@ -102,9 +106,10 @@ class Exercise:
         cases: Sequence[Case],
         mistakes: Sequence[Mistake] = (),
         symptoms: Sequence[Symptom | LikeMistakes] = (),
+        seconds: float = 10.0,
     ) -> None:
         self.reference, self.name = reference, reference.__name__
-        self.minutes, self.difficulty = minutes, difficulty
+        self.minutes, self.difficulty, self.seconds = minutes, difficulty, seconds
         self.hints, self.cases, self.mistakes = tuple(hints), tuple(cases), tuple(mistakes)
         source = plain(self.solution_source) if mistakes else ""
         self._wrong = {
@@ -143,7 +148,7 @@ class Exercise:
 
     # what the reader calls
 
-    def check(self, fn: Callable, seconds: float = 10.0) -> Callable:
+    def check(self, fn: Callable, seconds: float | None = None) -> Callable:
         """Show the verdict; return `fn` if it passed, else the reference."""
         verdict = self.grade(fn, seconds)
         after = "" if verdict.passed else GOES_ON
@@ -156,11 +161,11 @@ class Exercise:
         show(verdict.page(after))
         return fn if verdict.passed else self.reference
 
-    def grade(self, fn: Callable, seconds: float = 10.0) -> Verdict:
-        """The verdict alone. The reader's function has `seconds` for all inputs together."""
+    def grade(self, fn: Callable, seconds: float | None = None) -> Verdict:
+        """The verdict alone. The reader's function has `seconds` for all inputs together (None: the exercise's own)."""
         return self.judge(self.answers(fn, seconds))
 
-    def answers(self, fn: Callable, seconds: float = 10.0) -> Answers:
+    def answers(self, fn: Callable, seconds: float | None = None) -> Answers:
         """What the reader's function makes of the inputs, not yet judged.
 
         It runs as in a fresh kernel, whatever the reader's has set: default dtype float32, on the CPU, with gradients.
@@ -171,7 +176,7 @@ class Exercise:
             self.expected
         )  # first: what torch imports at its first use is not the reader's time
         with untouched():
-            return self._run(fn, seconds)
+            return self._run(fn, self.seconds if seconds is None else seconds)
 
     def judge(self, answers: Answers) -> Verdict:
         """The verdict on answers, which may come from another process."""
@@ -183,12 +188,7 @@ class Exercise:
         with untouched():
             problem = answers.problem or self._judge(
                 [
-                    Result(
-                        case,
-                        self._label(case),
-                        expected,
-                        *((None, value) if isinstance(value, Problem) else (value,)),
-                    )
+                    Result(case, self._label(case), expected, *_either(value))
                     for case, expected, value in zip(
                         cases, [*self.expected, self.expected[0]], answers.values
                     )
@@ -313,8 +313,14 @@ class Exercise:
         values: list[Tensor | Problem] = []
 
         def work() -> None:
-            for case in cases:
-                values.append(self._try(fn, case))
+            right = True
+            for case, expected in zip(cases, [*self.expected, self.expected[0]]):
+                if case.if_right and not right:
+                    values.append(NOT_TRIED)
+                    continue
+                value = self._try(fn, case)
+                right = right and Result(case, "", expected, *_either(value)).right
+                values.append(value)
 
         finished, printed = run_limited(work, seconds)
         done = tuple(values)
@@ -337,7 +343,15 @@ class Exercise:
                     f"{again.label} the second call gives another answer: does your function keep "
                     "something between calls?",
                 )
-            return Problem("passed", "passed", f"Right on all {len(results)} inputs.")
+            laws = all(result.case.holds for result in results)
+            what = (
+                f"All {len(results)} laws hold."
+                if laws
+                else f"Right on all {len(results)} inputs."
+            )
+            return Problem("passed", "passed", what)
+        wrong = [result for result in wrong if not result.not_tried] or wrong
+        results = [result for result in results if not result.not_tried] or results
         first = wrong[0]
         failed = next((result.problem for result in wrong if result.problem), None)
         found = next((m for m in self.mistakes if self._behaves_like(results, m)), None)
@@ -358,6 +372,8 @@ class Exercise:
             return Problem(
                 failed.status, failed.diagnosis, f"{failed.message} The input was {label}."
             )
+        if first.case.broken and first.value.shape == first.expected.shape:
+            return Problem("not yet", first.case.label, first.case.broken(first.value))
         if first.value.shape != first.expected.shape:
             due = (
                 f"{tuple(first.expected.shape)}"
@@ -400,3 +416,8 @@ class Exercise:
             elif not callable(value):
                 words.append(f"`{name} = {shown}`")
         return ", ".join(words)
+
+
+def _either(value: Tensor | Problem) -> tuple[Tensor | None, Problem | None]:
+    """(value, None), or (None, problem)."""
+    return (None, value) if isinstance(value, Problem) else (value, None)
