@@ -22,7 +22,7 @@ def short(monkeypatch):
 
 @pytest.mark.parametrize("network", NETWORKS)
 def test_what_comes_out_is_plain_values_that_the_seed_decides(network, short):
-    first, again, other = (equal_compute(seed, network=network, images=100) for seed in (0, 0, 1))
+    first, again, other = (equal_compute(seed, network=network, tested=100) for seed in (0, 0, 1))
     for result in (first, again, other):
         assert set(result) == KEYS and json.loads(json.dumps(result, allow_nan=False)) == result
     assert first == again and first["steps"] == 3
@@ -30,11 +30,11 @@ def test_what_comes_out_is_plain_values_that_the_seed_decides(network, short):
 
 
 def test_an_untrained_network_is_far_above_the_floor_and_the_data_are_at_it(short, monkeypatch):
-    poor = equal_compute(0, network="VAE", images=100)
+    poor = equal_compute(0, network="VAE", tested=100)
     assert poor["frechet"] > 10 * poor["floor"] and poor["precision"] < 0.2
     digits = data.binarise(data.mnist("train")[0][:2000], torch.Generator().manual_seed(1))
     monkeypatch.setattr(VAE, "sample", lambda model, n, g: digits)
-    good = equal_compute(0, network="VAE", images=100)
+    good = equal_compute(0, network="VAE", tested=100)
     assert good["frechet"] < 3 * good["floor"] and good["precision"] > 0.7 and good["floor"] == poor["floor"]
 
 
@@ -65,5 +65,5 @@ def test_a_network_that_is_none_of_them():
 
 
 def test_more_test_images_than_there_are():
-    with pytest.raises(ValueError, match="images is 10001"):
-        equal_compute(0, images=10_001)
+    with pytest.raises(ValueError, match="tested is 10001"):
+        equal_compute(0, tested=10_001)

@@ -564,7 +564,7 @@ def test_a_shipped_study_that_is_missing_or_damaged(at_once):
 
 SHORT = {  # else half a minute a run
     "wrong-prefix": {"rows": 26, "flipped": 0.2},
-    "equal-compute": {"network": "VAE", "images": 100},
+    "equal-compute": {"network": "VAE", "tested": 100},
 }
 
 

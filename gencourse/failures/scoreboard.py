@@ -45,7 +45,7 @@ def steps_for(model: nn.Module, batch_size: int, operations: float = OPERATIONS)
 
 
 @usual_settings()
-def equal_compute(seed: int, *, network: Network = "PixelCNN", images: int = 10_000) -> dict[str, float]:
+def equal_compute(seed: int, *, network: Network = "PixelCNN", tested: int = 10_000) -> dict[str, float]:
     """Two networks, each trained with the same number of operations: is the one ahead of the other, or was it luck?
 
     The PixelCNN of chapter 01 (5 blocks, 32 channels) and the VAE of chapter 03 (32 code dimensions, 500 hidden units),
@@ -55,7 +55,7 @@ def equal_compute(seed: int, *, network: Network = "PixelCNN", images: int = 10_
     seed, on features of the stored classifier, and the test images after them are the floor. Returns
 
         steps: of training.
-        nats: an image, mean over the first `images` test images in that order, dynamic binarisation; exact for the
+        nats: an image, mean over the first `tested` test images in that order, dynamic binarisation; exact for the
             PixelCNN, for the VAE an upper bound by 100 draws an image.
         frechet: distance of the samples to the 2,000 test images.
         precision, recall: of the samples, k = 3.
@@ -63,7 +63,7 @@ def equal_compute(seed: int, *, network: Network = "PixelCNN", images: int = 10_
     """
     if network not in NETWORKS:
         raise ValueError(f"network is {network!r}; expected {' or '.join(map(repr, NETWORKS))}")
-    images = positive_integer("images", images, most=10_000)
+    tested = positive_integer("tested", tested, most=10_000)
     generator, each = torch.Generator().manual_seed(seed), CONTESTANTS[network]
     train, test = data.mnist("train")[0], data.mnist("test")[0]
     with weights_of(seed):
@@ -76,9 +76,9 @@ def equal_compute(seed: int, *, network: Network = "PixelCNN", images: int = 10_
     test = data.binarise(data.subset(len(test), generator, test), generator)
     with torch.no_grad():
         if isinstance(model, VAE):
-            nats = -metrics.importance_bound(model, test[:images], 100, generator)
+            nats = -metrics.importance_bound(model, test[:tested], 100, generator)
         else:
-            nats = metrics.nats(model, test[:images])
+            nats = metrics.nats(model, test[:tested])
         samples = model.sample(2000, generator)
     judge, _ = checkpoints.load("classifier")
     real, other, made = (metrics.features(judge, x) for x in (test[:2000], test[2000:4000], samples))
