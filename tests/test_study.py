@@ -21,7 +21,7 @@ import torch
 
 from gencourse import study
 from gencourse.cli import main
-from gencourse.failures import gan, vae
+from gencourse.failures import gan, scoreboard, vae
 from gencourse.failures.gmm import gmm_singular
 from gencourse.study import Run, StudyError
 from gencourse.support.files import DataError
@@ -562,7 +562,10 @@ def test_a_shipped_study_that_is_missing_or_damaged(at_once):
 # -------------------------------------------------------------------------------------------------- studies
 
 
-SHORT = {"wrong-prefix": {"rows": 26, "flipped": 0.2}}  # else half a minute a run
+SHORT = {  # else half a minute a run
+    "wrong-prefix": {"rows": 26, "flipped": 0.2},
+    "equal-compute": {"network": "VAE", "tested": 100},
+}
 
 
 def briefly(fit):
@@ -582,7 +585,7 @@ RUNS = {name: (name, SHORT.get(name, {})) for name in study.STUDIES} | {"signals
 @pytest.mark.parametrize(("name", "settings"), RUNS.values(), ids=RUNS)
 def test_a_study_is_a_plain_function_of_a_seed_and_of_dials_with_defaults(name, settings, monkeypatch):
     monkeypatch.delenv("GENCOURSE_DATA")
-    for module, what in ((gan, "fit_gan"), (gan, "fit"), (vae, "fit")):
+    for module, what in ((gan, "fit_gan"), (gan, "fit"), (vae, "fit"), (scoreboard, "fit")):
         monkeypatch.setattr(module, what, briefly(getattr(module, what)))
     monkeypatch.setattr(gan, "climb", partial(gan.climb, steps=10))
     function = study.STUDIES[name]

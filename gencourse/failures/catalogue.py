@@ -3,13 +3,13 @@
 from collections.abc import Callable
 
 from gencourse.data import POINTS
-from gencourse.failures import autoregression, gan, gmm, vae
+from gencourse.failures import autoregression, gan, gmm, scoreboard, vae
 from gencourse.models.gan import LOSSES
 from gencourse.models.gmm import COVARIANCES
 
 CHOICES = {  # what a dial that is a text can say: a slip is found before any work
     "method": tuple(gan.METHODS), "points": POINTS, "loss": LOSSES, "family": gan.FAMILIES,
-    "start": gan.STARTS, "images": vae.IMAGES, "covariance": COVARIANCES,
+    "start": gan.STARTS, "images": vae.IMAGES, "covariance": COVARIANCES, "network": scoreboard.NETWORKS,
 }  # fmt: skip
 STUDIES: dict[str, Callable[..., dict]] = {
     "wrong-prefix": autoregression.wrong_prefix,
@@ -29,4 +29,5 @@ STUDIES: dict[str, Callable[..., dict]] = {
     "stupid-judge": gan.stupid_judge,
     "blind-spot": gan.blind_spot,
     "dirac-orbit": gan.dirac_orbit,
+    "equal-compute": scoreboard.equal_compute,
 }
