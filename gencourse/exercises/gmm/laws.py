@@ -782,8 +782,8 @@ N_IN_SPACE = 300
 _PLANE = _overlapping(2)
 _THREE = _apart(1)
 _NEW, _ = _apart(7)
-_SPACE = draws(3, N_IN_SPACE, 3).double() @ draws(4, 3, 3).double()
-_SPACE = _SPACE + torch.tensor([2.0, -1.0, 0.5])
+_MIX = torch.tensor([[1.5, 1.0, -0.6], [0.0, 1.2, 0.5], [0.0, 0.0, 0.9]]).double()
+_SPACE = draws(3, N_IN_SPACE, 3).double() @ _MIX + torch.tensor([2.0, -1.0, 0.5])
 _LINE = draws(14, 40, 1).double() * torch.tensor([1.0, 2.0])
 _SPOTS = 0.1 * draws(15, 40, 2).double() + 10 * (torch.arange(40) % 2)[:, None]
 
