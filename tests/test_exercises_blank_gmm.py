@@ -303,12 +303,284 @@ def changed(*pairs):
 
 
 START = "    mixture.Sigma = (torch.cov"
+JOINT = "mixture.log_joint(x).softmax(1)"
+MU = "        mixture.mu = r.T @ x / N_m[:, None]\n"
+SIGMA = 'torch.einsum("nm,nmi,nmj->mij", r, d, d) / N_m[:, None, None]'
+PUT = "mixture.Sigma = Sigma + floor\n"
+WEIGHTS = "mixture.weights = N_m / N_m.sum()"
+RETURN = "return self.log_joint(x.double()).logsumexp(1)"
+PICK = "m = torch.multinomial(self.weights, n, replacement=True, generator=generator)"
+NOISE = "e = torch.randn(n, D, 1, generator=generator, dtype=torch.float64)"
+DRAW = "return self.mu[m] + (torch.linalg.cholesky(self.Sigma)[m] @ e)[..., 0]"
+LOG_DET = "L.diagonal(dim1=1, dim2=2).log().sum(1)"
+
 OTHER_STARTS = {
     "any points": "mixture.mu = x[torch.randperm(N, generator=generator)[:components]]",
     "around the mean": "mixture.mu = x.mean(0) + x.std(0) * torch.randn(components, D, generator=generator)",
+    "tiny variances": "mixture.Sigma = (1e-4 * eye).repeat(components, 1, 1)",
+}
+
+
+def other_start(lines):
+    """The reference with these lines after its own start."""
+    return changed(("    for _ in range(steps):", f"    {lines}\n    for _ in range(steps):"))
+
+
+WRONG = {  # changes of the reference, the diagnosis, and some of the words
+    "x centred in place": (
+        [("    x = x.double()\n", "    x -= x.mean(0)\n    x = x.double()\n")],
+        "x is not changed",
+        "-=",
+    ),
+    "start from the common source of chance": (
+        [("new = torch.multinomial(squares, 1, generator=generator)", "new = torch.multinomial(squares, 1)")],
+        "the same seed gives the same",
+        "all chance must come from the generator",
+    ),
+    "seeded inside": (
+        [("    mixture = Mixture()\n", "    mixture = Mixture()\n    generator.manual_seed(0)\n")],
+        "the same seed gives the same",
+        "the caller's business",
+    ),
+    "no log_prob": ([("def log_prob(", "def density(")], "no method log_prob", "no method `log_prob`"),
+    "no sample": ([("def sample(", "def draw(")], "no method sample", "no method `sample`"),
+    "mean over the batch": ([(RETURN, RETURN + ".mean()")], "log_prob(x) has a wrong shape", "(160,) is due"),
+    "softmax over the points": ([(JOINT, "mixture.log_joint(x).softmax(0)")], "shares over the points", "`dim=1`"),
+    "softmax over all": (
+        [(JOINT, "mixture.log_joint(x).flatten().softmax(0).view(N, -1)")],
+        "shares over the points",
+        "`dim=1`",
+    ),
+    "covariance around the old mean": (
+        [(MU, ""), (PUT, PUT + MU)],
+        "around the old mean",
+        "never lowers the likelihood",
+    ),
+    "no step at all": ([("range(steps)", "range(0)")], "one component is one Gaussian", "is that of the start"),
+    "covariance not divided": (
+        [(SIGMA, 'torch.einsum("nm,nmi,nmj->mij", r, d, d)')],
+        "one component is one Gaussian",
+        "300 times theirs",
+    ),
+    "second moments around 0": (
+        [(SIGMA, 'torch.einsum("nm,ni,nj->mij", r, x, x) / N_m[:, None, None]')],
+        "one component is one Gaussian",
+        "The mean is right. The variances",
+    ),
+    "means not fitted": ([(MU, "")], "one component is one Gaussian", "The mean is off"),
+    "diagonal": (
+        [(PUT, "mixture.Sigma = torch.diag_embed(Sigma.diagonal(dim1=1, dim2=2)) + floor\n")],
+        "one component is one Gaussian",
+        "Its covariance is diagonal",
+    ),
+    "round": (
+        [(PUT, "mixture.Sigma = Sigma.diagonal(dim1=1, dim2=2).mean(1)[:, None, None] * eye + floor\n")],
+        "one component is one Gaussian",
+        "Its covariance is round",
+    ),
+    "large floor": ([("floor = 1e-6", "floor = 0.2")], "one component is one Gaussian", "a floor must be small"),
+    "no determinant": ([(LOG_DET + " + ", "")], "one component is one Gaussian", "√det Σ: the determinant is missing"),
+    "log det Σ whole": ([(LOG_DET, "2 * " + LOG_DET)], "one component is one Gaussian", "counts with a half"),
+    "half of the half": ([(LOG_DET, LOG_DET + " / 2")], "one component is one Gaussian", "the root of √det Σ"),
+    "no 2π": ([(" + D / 2 * math.log(2 * math.pi)", "")], "one component is one Gaussian", "this factor is missing"),
+    "2π without D": ([("D / 2 * math.log", "1 / 2 * math.log")], "one component is one Gaussian", "That is 2π"),
+    "2π to the D": ([("D / 2 * math.log", "D * math.log")], "one component is one Gaussian", "counts twice"),
+    "quadratic form whole": (
+        [("e.square().sum(2) / 2", "e.square().sum(2)")],
+        "one component is one Gaussian",
+        "counts with a half",
+    ),
+    "Σ in place of L": (
+        [("torch.linalg.solve_triangular(L, offsets, upper=False)", "torch.linalg.solve(self.Sigma, offsets)")],
+        "one component is one Gaussian",
+        "Does log_prob take",
+    ),
+    "density, not its logarithm": (
+        [(RETURN, RETURN + ".exp()")],
+        "one component is one Gaussian",
+        "Is it the logarithm",
+    ),
+    "cost, not log-density": (
+        [(RETURN, RETURN.replace("return ", "return -"))],
+        "one component is one Gaussian",
+        "sign",
+    ),
+    "one step whatever steps": ([("range(steps)", "range(1)")], "the number of steps counts", "`steps` EM steps"),
+    "all start at the mean": (
+        [(START, "    mixture.mu = x.mean(0).repeat(components, 1)\n" + START)],
+        "components that start alike stay alike",
+        "one single Gaussian",
+    ),
+    "all start at one point": (
+        [(START, "    mixture.mu = mixture.mu[:1].repeat(components, 1)\n" + START)],
+        "components that start alike stay alike",
+        "one single Gaussian",
+    ),
+    "weights not in the density": (
+        [("self.weights.log() - e", "-e")],
+        "the density integrates to 1",
+        "number of components",
+    ),
+    "the largest term for the sum": (
+        [(RETURN, "return self.log_joint(x.double()).amax(1)")],
+        "the density integrates to 1",
+        "are all components in it?",
+    ),
+    "weights not fitted": ([(WEIGHTS, "pass")], "the mixture has the moments of the points", "its mean is off"),
+    "covariances not weighted": (
+        [(SIGMA, 'torch.einsum("nmi,nmj->mij", d, d) / N')],
+        "the mixture has the moments of the points",
+        "counted by its responsibility in the covariance",
+    ),
+    "covariances around the mean of all": (
+        [(SIGMA, 'torch.einsum("nm,ni,nj->mij", r, x - x.mean(0), x - x.mean(0)) / N_m[:, None, None]')],
+        "the mixture has the moments of the points",
+        "around the new mean",
+    ),
+    "covariances divided by N": (
+        [(SIGMA, 'torch.einsum("nm,nmi,nmj->mij", r, d, d) / N')],
+        "the mixture has the moments of the points",
+        "divided by N_m",
+    ),
+    "new responsibilities half-way": (
+        [(SIGMA, SIGMA.replace("r, d", "mixture.log_joint(x).softmax(1), d"))],
+        "the mixture has the moments of the points",
+        "counted by its responsibility",
+    ),
+    "a floor that grows": (
+        [(PUT, "floor = 4 * floor; mixture.Sigma = Sigma + floor\n")],
+        "a fixed point stays one",
+        "still changes until step 7",
+    ),
+    "weights forgotten in the E-step": (
+        [(JOINT, "(mixture.log_joint(x) - mixture.weights.log()).softmax(1)")],
+        "the likelihood never falls",
+        "hold the weights P(m)",
+    ),
+    "hard assignments": (
+        [(JOINT, "torch.nn.functional.one_hot(mixture.log_joint(x).argmax(1), components).double()")],
+        "the likelihood never falls",
+        "responsibilities are shares",
+    ),
+    "k-means": (
+        [(JOINT, "torch.nn.functional.one_hot(torch.cdist(x, mixture.mu).argmin(1), components).double()")],
+        "the likelihood never falls",
+        "responsibilities are shares",
+    ),
+    "flattened responsibilities": (
+        [(JOINT, "(mixture.log_joint(x) / 2).softmax(1)")],
+        "the likelihood never falls",
+        "falls",
+    ),
+    "one covariance for all": (
+        [(PUT, "mixture.Sigma = torch.einsum('m,mij->ij', mixture.weights, Sigma).repeat(components, 1, 1) + floor\n")],
+        "each component fits its cluster",
+        "the same covariance",
+    ),
+    "all start near one point": (
+        [(START, "    mixture.mu = mixture.mu[:1] + 1e-3 * torch.randn(components, D, generator=generator)\n" + START)],
+        "each component fits its cluster",
+        "Is the start fair?",
+    ),
+    "draws in equal shares": (
+        [(PICK, "m = torch.randint(components, (n,), generator=generator)")],
+        "draws follow the density",
+        "with probability P(m)",
+    ),
+    "draws sorted": ([(PICK, PICK + ".sort().values")], "draws follow the density", "sorted by their components"),
+    "Σ e in place of L e": ([(DRAW, DRAW.replace("torch.linalg.cholesky(self.Sigma)", "self.Sigma"))],)
+    + (
+        "draws follow the density",
+        "µ + L e has the covariance Σ",
+    ),
+    "Lᵀ e": ([(DRAW, DRAW.replace("[m] @ e", "[m].mT @ e"))], "draws follow the density", "µ + L e"),
+    "no noise": ([(DRAW, "return self.mu[m]")], "draws follow the density", "µ + L e"),
+    "training points again": (
+        [(DRAW, "return x[torch.randint(N, (n,), generator=generator)]")],
+        "draws follow the density",
+        "are points of x",
+    ),
+    "noise from elsewhere": (
+        [(NOISE, "e = torch.randn(n, D, 1, dtype=torch.float64)")],
+        "chance comes from the generator",
+        "`generator=generator`",
+    ),
+    "draws seeded": (
+        [(PICK, "generator.manual_seed(1)\n            " + PICK)],
+        "chance comes from the generator",
+        "do not seed it",
+    ),
+    "log of a sum of exponentials": (
+        [(RETURN, "return self.log_joint(x.double()).exp().sum(1).log()")],
+        "far points",
+        "log-sum-exp",
+    ),
+    "cut off at 1e-300": (
+        [(RETURN, "return self.log_joint(x.double()).exp().sum(1).clamp(min=1e-300).log()")],
+        "far points",
+        "Is it cut off",
+    ),
+    "shares without logarithms": (
+        [(JOINT, "mixture.log_joint(x).exp()\n        r = r / r.sum(1, keepdim=True)")],
+        "densities underflow",
+        "Stay with logarithms",
+    ),
+    "shares with a small number": (
+        [(JOINT, "mixture.log_joint(x).exp() + 1e-12\n        r = r / r.sum(1, keepdim=True)")],
+        "points in other units",
+        "with nothing added",
+    ),
+    "no floor": ([(PUT, "mixture.Sigma = Sigma\n")], "a singular covariance", "add a small number to the diagonal"),
+    "divided by N_m - 1": (
+        [(SIGMA, SIGMA.replace("N_m[", "(N_m - 1)["))],
+        "a singular covariance",
+        "not by N_m - 1",
+    ),
 }
 
 
 @pytest.mark.parametrize("answer", RIGHT, ids=lambda fn: fn.__name__)
 def test_right_answers_pass(answer):
     assert exercise.grade(answer).passed, exercise.grade(answer)
+
+
+@pytest.mark.parametrize("lines", OTHER_STARTS.values(), ids=OTHER_STARTS)
+def test_other_starts_are_right(lines):
+    assert exercise.grade(other_start(lines)).passed, exercise.grade(other_start(lines))
+
+
+@pytest.mark.parametrize("name", WRONG)
+def test_wrong_answers_draw_their_diagnosis(name):
+    changes, diagnosis, words = WRONG[name]
+    verdict = exercise.grade(changed(*changes))
+    assert verdict.diagnosis == diagnosis and words in verdict.message, verdict
+    assert not verdict.passed
+
+
+def test_nothing_and_a_tuple_are_told_kindly():
+    assert exercise.grade(changed(("    return mixture\n", "\n"))).diagnosis == "returned nothing"
+    verdict = exercise.grade(changed(("    return mixture\n", "    return mixture.weights, mixture.mu\n")))
+    assert "a tuple of 2, which has no method `log_prob`" in verdict.message
+
+
+@pytest.mark.parametrize("number", [1, 2])
+def test_other_inputs(number):
+    """The hidden tests of an assignment draw others; a right answer stays right, and one wrong only in EM wrong."""
+    other = varied(gmm, number).mixture_from_blank
+    assert other.grade(k_means_first).passed, other.grade(k_means_first)
+    forgotten = changed(*WRONG["weights forgotten in the E-step"][0])
+    assert other.grade(forgotten).diagnosis == "the likelihood never falls"
+
+
+def test_each_law_has_been_seen_to_break():
+    seen = {diagnosis for _, diagnosis, _ in WRONG.values()}
+    seen |= {"a hundred dimensions" for _, diagnosis, _ in WRONG.values() if diagnosis == "densities underflow"}
+    seen |= {"few points" for _, diagnosis, _ in WRONG.values() if diagnosis == "a singular covariance"}
+    assert {case.label for case in exercise.cases} - seen == {"the clusters are found"}
+
+
+def test_a_start_that_only_some_seeds_survive_is_not_fair():
+    """From two of three seeds two means start alike and stay alike: the best of three is right, and most are not."""
+    rare = other_start("if components > 1 and generator.initial_seed() % 3 != 2: mixture.mu[1] = mixture.mu[0]")
+    verdict = exercise.grade(rare)
+    assert verdict.diagnosis == "the clusters are found" and "from 2 of 8 seeds" in verdict.message, verdict

@@ -48,10 +48,8 @@ def mixture_from_blank(
             L = torch.linalg.cholesky(self.Sigma)  # (K, D, D), L Lᵀ = Σ
             offsets = (x[:, None] - self.mu)[..., None]  # (B, K, D, 1)
             e = torch.linalg.solve_triangular(L, offsets, upper=False)[..., 0]
-            half_log_det = L.diagonal(dim1=1, dim2=2).log().sum(1) + D / 2 * math.log(
-                2 * math.pi
-            )
-            return self.weights.log() - e.square().sum(2) / 2 - half_log_det
+            log_Z = L.diagonal(dim1=1, dim2=2).log().sum(1) + D / 2 * math.log(2 * math.pi)
+            return self.weights.log() - e.square().sum(2) / 2 - log_Z
 
         def log_prob(self, x: Tensor) -> Tensor:
             return self.log_joint(x.double()).logsumexp(1)
