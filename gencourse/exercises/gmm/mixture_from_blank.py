@@ -23,14 +23,14 @@ from gencourse.exercises.machine.mistakes import Symptom
 def mixture_from_blank(
     x: Tensor, components: int, steps: int, generator: torch.Generator
 ) -> object:
-    """A mixture of Gaussians with full covariances, fitted by expectation maximisation (EM).
+    """A mixture of Gaussians with full covariances, fitted by expectation maximisation, EM.
 
     x: (N, D), float32 or float64, the points to fit; x itself must not be changed.
     components: K. steps: how many EM steps (an E-step and an M-step) are taken from the
     start; 0 gives the start itself. The start is your choice, but a fair one: from most
     seeds EM must find clusters that are well apart. Chance comes from the generator only,
     which is not seeded here: the same seed gives the same start, whatever `steps` is.
-    Keep every covariance away from singular, by a floor so small that the steps still climb.
+    Keep every covariance from being singular, by a floor so small that EM still climbs.
 
     Returns an object with two methods:
     log_prob(x): (B, D) -> (B,), log P(x) = log Σ_m P(m) N(x; µ_m, Σ_m) in nats, finite near
