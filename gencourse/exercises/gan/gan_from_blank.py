@@ -451,27 +451,27 @@ exercise = Exercise(
             for whose, whole, call in (("d", _D, "turn_d(x)"), ("g", _G, "turn_g()"))
         ),
         _law(
-            "the samples are missing from the discriminator's loss",
+            "both scores rise in the discriminator's turn",
             _discriminator_learns,
             lambda y: not _both(y, 1),
             lambda y: (
-                f"{_wrong_way(y)}Both scores rose: does the loss contain the samples, with "
-                "log(1 - D(G(z))), and the label 0?"
+                f"{_wrong_way(y)}Both scores rose: is the term of the samples there, "
+                "log(1 - D(G(z))), with the label 0? Or is the sign of the whole wrong?"
             ),
         ),
         _law(
-            "the data are missing from the discriminator's loss",
+            "both scores fall in the discriminator's turn",
             _discriminator_learns,
             lambda y: not _both(y, -1),
             lambda y: (
-                f"{_wrong_way(y)}Both scores fell: does the loss contain the data, with "
-                "log D(x), and the label 1?"
+                f"{_wrong_way(y)}Both scores fell: is the term of the data there, log D(x), "
+                "with the label 1? Or is the sign of the whole wrong?"
             ),
         ),
         _law(
             "the discriminator goes the wrong way",
             _discriminator_learns,
-            lambda y: y[4] - y[5] > y[1] - y[2],
+            lambda y: y[4] - y[5] > y[1] - y[2] or y[3] > y[0] + 0.002,
             lambda y: (
                 f"{_wrong_way(y)}The data must gain on the samples: a sign, or the two labels "
                 "exchanged?"
