@@ -104,7 +104,7 @@ def the_trained_detective_is_the_best(
     since="2026-11-30",
     before="Until then only the moments of one run were put in order; there any loss that falls passes for a "
     "likelihood's, and nothing was asked about two runs. Between runs the rule first asked twenty a set for less than "
-    "0.5; the limit of −0.5 came with the first ten a set. Ten more were run after the rule: with ten the claim was not "
+    "0.5; the limit of −0.5 came with the first ten a set. Ten more were run after it: with ten the claim was not "
     "settled, with twenty it does not hold, by either form. "
     "The sentence said likelihoods; the loss of a VAE is a bound of one.",
 )

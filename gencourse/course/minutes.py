@@ -1,4 +1,8 @@
-"""The times of compute that README and the notebooks state: those of the record `timings.json`, rounded up."""
+"""The minutes that README and the notebooks state: of reading, predictions and exercises, counted, and of compute.
+
+Reading: 150 words a minute, and 15 lines of code, without the cells of exercises. A prediction takes two minutes, an
+exercise those that it names. Compute: that of the record `timings.json`.
+"""
 
 import math
 import re
@@ -6,10 +10,13 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from gencourse.course.notebook import read, write
+from nbformat import NotebookNode
+
+from gencourse.course.notebook import exercises, read, write
 from gencourse.support.files import write_whole
 
 NUMBERS = {1: "one", 2: "two", 4: "four", 8: "eight"}
+WORDS, LINES, PREDICTION = 150, 15, 2  # words and lines of code a minute; minutes a prediction
 MACHINE = r"\w+ idle cores? with(?:out)? bfloat16 in hardware"
 
 
@@ -20,6 +27,36 @@ def stated(seconds: float) -> str:
     ('30 seconds', '2 minutes')
     """
     return f"{math.ceil(seconds / 10) * 10} seconds" if seconds <= 60 else f"{math.ceil(seconds / 60)} minutes"
+
+
+def reading(notebook: NotebookNode) -> int:
+    """Minutes of reading a notebook, rounded up to fives: its words and its lines of code, exercises left out."""
+    words = lines = 0
+    for cell in notebook.cells:
+        if cell.cell_type == "markdown":
+            words += len(re.sub(r"\$[^$]*\$|<[^>]+>", " ", cell.source).split())
+        elif "exercise" not in cell.metadata.get("tags", []):
+            lines += sum(bool(line.strip()) for line in cell.source.splitlines())
+    return 5 * math.ceil((words / WORDS + lines / LINES) / 5)
+
+
+def predictions(notebook: NotebookNode) -> int:
+    """Minutes that the predictions of a notebook take."""
+    return PREDICTION * sum(cell.source.count("<b>Predict.</b>") for cell in notebook.cells)
+
+
+def doing(notebook: NotebookNode) -> int:
+    """Minutes that the exercises of a notebook take, as they say."""
+    return sum(exercise.minutes for _, exercise in exercises(notebook))
+
+
+def hours(minutes: int) -> str:
+    """As in the last row of README's table.
+
+    >>> hours(475)
+    '7 h 55 min'
+    """
+    return f"{minutes // 60} h {minutes % 60} min"
 
 
 def machine_words(machine: Mapping[str, Any]) -> str:
@@ -36,40 +73,53 @@ def machine_words(machine: Mapping[str, Any]) -> str:
 
 
 def state(record: Mapping[str, Any], root: str | Path) -> list[Path]:
-    """Write the times of a `record` into the README and the notebooks below `root`; returns the files that changed.
+    """Write the minutes into the README and the notebooks below `root`; returns the files that changed.
 
-    In the README: the last column of its table, with the sum of the seconds as its last row, and the words about the
-    machine. In a notebook: the line that begins with **Time.**. A file without these is left as it is.
+    In a notebook: the line that begins with **Time.**. In the README: the last four columns of its table, with the sums
+    as its last row, and the words about the machine of the `record`. A file without these is left as it is.
     """
-    seconds = {name: row["seconds"] for name, row in record["notebooks"].items()}
-    changed, readme = [], Path(root) / "README.md"
-    if readme.exists():
-        before = text = readme.read_text(encoding="utf-8")
-        for begins, took in {
-            **{rf"\| \[{name}\]": took for name, took in seconds.items()},
-            r"\| together \|": sum(seconds.values()),
-        }.items():
-            short = stated(took).replace("seconds", "s").replace("minutes", "min")
-            text = re.sub(rf"^({begins}.*\| )[^|]*( \|)$", rf"\g<1>{short}\g<2>", text, flags=re.MULTILINE)
-        text = re.sub(MACHINE, machine_words(record["machine"]), text)
-        if text != before:
-            with write_whole(readme) as part:
-                part.write_text(text, encoding="utf-8")
-            changed.append(readme)
-    for name, took in seconds.items():
-        path = Path(root) / "notebooks" / f"{name}.ipynb"
-        if path.exists() and _state_in_notebook(path, stated(took)):
-            changed.append(path)
+    root, changed, rows = Path(root), [], {}
+    for name, row in record["notebooks"].items():
+        path = root / "notebooks" / f"{name}.ipynb"
+        if path.exists():
+            notebook = read(path)
+            rows[name] = (reading(notebook), predictions(notebook), doing(notebook), row["seconds"])
+            if _state_in_notebook(notebook, *rows[name]):
+                write(notebook, path)
+                changed.append(path)
+    readme = root / "README.md"
+    if readme.exists() and _state_in_readme(readme, rows, machine_words(record["machine"])):
+        changed.append(readme)
     return changed
 
 
-def _state_in_notebook(path: Path, words: str) -> bool:
-    notebook, changed = read(path), False
+def _state_in_notebook(notebook: NotebookNode, read_in: int, predicted_in: int, done_in: int, seconds: float) -> bool:
+    words = (
+        f"**Time.** {read_in} minutes of reading, {predicted_in} of predictions, {done_in} of exercises; "
+        f"{stated(seconds)} of compute on two cores."
+    )
+    changed = False
     for cell in notebook.cells:
         if cell.cell_type == "markdown":
-            line = r"^(\*\*Time\.\*\*.*?)\d+ (?:seconds|minutes) of compute"
-            source = re.sub(line, rf"\g<1>{words} of compute", cell.source, flags=re.MULTILINE)
+            source = re.sub(r"^\*\*Time\.\*\*.*? on two cores\.", words, cell.source, flags=re.MULTILINE)
             changed, cell.source = changed or source != cell.source, source
-    if changed:
-        write(notebook, path)
     return changed
+
+
+def _state_in_readme(readme: Path, rows: Mapping[str, tuple[int, int, int, float]], machine: str) -> bool:
+    before = text = readme.read_text(encoding="utf-8")
+    short = {name: stated(row[3]).replace("seconds", "s").replace("minutes", "min") for name, row in rows.items()}
+    lines = {rf"\| \[{name}\]": [*(f"{n} min" for n in row[:3]), short[name]] for name, row in rows.items()}
+    sums = [sum(column) for column in zip(*rows.values(), strict=True)]
+    if sums:
+        together = stated(sums[3]).replace("seconds", "s").replace("minutes", "min")
+        lines[r"\| together \|"] = [*map(hours, sums[:3]), together]
+    for begins, columns in lines.items():
+        text = re.sub(
+            rf"^({begins}.*?)(?: \|[^|]*){{4}} \|$", rf"\g<1> | {' | '.join(columns)} |", text, flags=re.MULTILINE
+        )
+    text = re.sub(MACHINE, machine, text)
+    if text != before:
+        with write_whole(readme) as part:
+            part.write_text(text, encoding="utf-8")
+    return text != before
