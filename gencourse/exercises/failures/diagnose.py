@@ -86,7 +86,7 @@ def diagnose(patient) -> tuple[str, float]:
         )
         if (change := (real - before).abs().mean().item()) < 0.005:
             return "frozen judge", change
-        if (gap := (seen.mean() - real.mean()).item()) > 0.09:
+        if (gap := (seen.mean() - real.mean()).item()) > 0.08:
             return "overfitted judge", gap
         inside = torch.cdist(samples, patient.centres) < 3 * patient.sigma
         share = inside.any(0).float().mean().item()
@@ -215,7 +215,7 @@ _MEASURES = {
         _gap,
         0.15,
         0.01,
-        lambda v: v > 0.09,
+        lambda v: v > 0.08,
         "above 0.1",
         "about 0",
     ),
@@ -504,7 +504,7 @@ def _other(truth: _Truth, value: float) -> str | None:
         ):
             return f"{tight.words}, {words}"
     for name, measure in _MEASURES.items():
-        if name in truth.values and measure.of is not tight.of:
+        if name in truth.values and measure.of is not tight.of and value != round(value):
             if abs(value - truth.values[name]) <= 0.03 * abs(truth.values[name]) + 1e-6:
                 return measure.words
     return None
