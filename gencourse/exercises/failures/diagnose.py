@@ -25,32 +25,23 @@ from gencourse.failures import clinic
 def diagnose(patient) -> tuple[str, float]:
     """What is wrong with a patient of the clinic, and the number that shows it.
 
-    patient: what `clinic.patient(seed)` returns; `help(clinic.Patient)` says what it has, and
-    which methods the model of each family. It may be healthy. (Judge: the discriminator.)
-    Returns (name, number): the name of the failure, and the measure that belongs to that name,
-    taken on this patient:
+    patient: what `clinic.patient(seed)` returns; `help(clinic.Patient)` says what it has. It
+    may be healthy. Returns (name, number): the name of the failure, and the measure of that
+    name, taken on this patient. (Judge: discriminator.)
 
-    autoregressive
-      "leaking mask"        Σ P(x) over all 65,536 images of 4 × 4 pixels, 0 or 1
-      "wrong binarisation"  nats an image that held_out costs more than the same images cut
-                            at ½ (grey > 0.5): the model was trained on images cut at ½
-    VAE
-      "light KL"            KL(q(z|x) ‖ N(0, I)), nats an image, mean over held_out: far up
-      "silent code"         the same: next to 0
-      "shared noise"        standard deviation of (z - mean) / stddev over the images of a
-                            batch of codes z, mean over the dimensions
-    GAN
-      "frozen judge"        |D(x) - D_earlier(x)|, mean over held_out; D(x) = sigmoid(logit)
-      "overfitted judge"    D(x), mean over train minus mean over held_out
-      "lost modes"          share of the modes that have a sample within 3 sigma
-    GAN, mixture
-      "copies"              distance of a sample to the nearest training example, median
-                            over samples, divided by the same of held_out
-    mixture
-      "singular component"  the smallest variance
-    any
-      "healthy"             the first measure of its family: Σ P(x), the KL, the share of the
-                            modes, the smallest variance
+    "leaking mask"        Σ P(x) over all 65,536 images of 16 pixels, 0 or 1
+    "wrong binarisation"  nats an image that held_out costs more than the same images cut at
+                          ½ (grey > 0.5); the model was trained on images that were cut
+    "light KL"            KL(q(z|x) ‖ N(0, I)), nats an image, mean over held_out: far up
+    "silent code"         the same: next to 0
+    "shared noise"        std of (z - mean) / stddev over a batch of codes, dimensions' mean
+    "frozen judge"        |D(x) - D_earlier(x)|, mean over held_out; D(x) = sigmoid(logit)
+    "overfitted judge"    D(x), mean over train minus mean over held_out
+    "lost modes"          share of the modes that have a sample within 3 sigma
+    "copies"              distance to the nearest example of train: median over samples, by
+                          the median over held_out
+    "singular component"  the smallest variance
+    "healthy"             Σ P(x), the KL, the share of the modes or the smallest variance
     """
     model, new, batch = patient.model, patient.held_out, torch.Generator().manual_seed(0)
 
