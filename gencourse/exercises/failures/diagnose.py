@@ -25,9 +25,9 @@ from gencourse.failures import clinic
 def diagnose(patient) -> tuple[str, float]:
     """What is wrong with a patient of the clinic, and the number that shows it.
 
-    patient: what `clinic.patient(seed)` returns; `help(clinic.Patient)` says what it has. It
-    may be healthy. Returns (name, number): the name of the failure, and the measure of that
-    name, taken on this patient. (Judge: discriminator.)
+    patient: what `clinic.patient(seed)` returns, see `help(clinic.Patient)`; it may be
+    healthy. Returns (name, number): the name of the failure, and the measure of that name,
+    taken on this patient. (Judge: discriminator.)
 
     "leaking mask"        Σ P(x) over all 65,536 images of 16 pixels, 0 or 1
     "wrong binarisation"  nats an image that held_out costs more than the same images cut at
