@@ -359,7 +359,8 @@ def _one(fn: Callable, seed: int) -> tuple[float, float]:
     )
 
 
-_WARD = integer(1, 40, seed=71)
+# of the wards 0 to 9 a test measures that every failure stands apart; 0 is looked at in the notebook
+_WARD = integer(1, 9, seed=71)
 
 
 def _said(observed: Tensor) -> list[tuple[_Truth, str, float]]:
@@ -586,8 +587,8 @@ exercise = Exercise(
             "sick ones called healthy",
             lambda o: not _only(o, lambda true, said: said == "healthy"),
             lambda o: (
-                f"{len(_wrong(o))} sick patients are called healthy, and no other name is wrong. "
-                + _explain_first(o)
+                f"Called healthy though sick: {len(_wrong(o))} of {clinic.WARD} patients. No other "
+                "name is wrong. " + _explain_first(o)
             ),
         ),
         _law("wrong diagnosis, right number", lambda o: not _lucky(o), _say_lucky),
