@@ -237,7 +237,7 @@ _MEASURES = {
         0.2,
         1e-7,
         lambda v: v < 0.05,
-        "below 0.0001",
+        "below 0.001",
         "above 0.3",
     ),
 }
@@ -360,7 +360,7 @@ def _one(fn: Callable, seed: int) -> tuple[float, float]:
 
 
 # of the wards 0 to 9 a test measures that every failure stands apart; 0 is looked at in the notebook
-_WARD = integer(1, 9, seed=71)
+_WARD = integer(1, 9, seed=72)
 
 
 def _said(observed: Tensor) -> list[tuple[_Truth, str, float]]:
