@@ -4,7 +4,18 @@ import matplotlib.pyplot as plt
 import pytest
 
 from gencourse import study
-from gencourse.study.lab import Failure, by_seed, estimates, explore, four, ranks, spread, table
+from gencourse.study.lab import (
+    Failure,
+    by_seed,
+    estimates,
+    explore,
+    four,
+    nine_failures,
+    overview,
+    ranks,
+    spread,
+    table,
+)
 
 
 @pytest.fixture
@@ -76,3 +87,31 @@ def test_the_lab_has_a_picture_and_words_for_every_position(orbit, monkeypatch):
         plt.close(shown["frames"]("an orbit", position))
         assert "seeds" in shown["captions"]("an orbit", position)
     assert shown["start"] == ("an orbit", 2)
+
+
+def test_nine_failures_are_counted_before_any_symptom_is_drawn():
+    lab = nine_failures()
+    assert len(lab) == 9 and lab["blur"].values[0] < lab["blur"].values[-1]
+    assert lab["memorising"].values[-1] == 0 and lab["a stupid judge"].values[-1] == 2  # the severest comes last
+    for each in lab.values():
+        assert len(each.values) == 4 and "seeds" in each.words(4)
+        with pytest.raises(ValueError, match="no symptom is drawn"):
+            each.picture(1)
+
+
+def test_the_overview_shows_each_detector_where_the_studies_have_it():
+    lab = nine_failures()
+    figure = overview(lab)
+    assert [ax.get_title() for ax in figure.axes] == list(lab)
+    for ax, each in zip(figure.axes, lab.values()):
+        assert len(ax.containers) == len(each.shows)
+        for bars, outcome in zip(ax.containers, each.shows):
+            assert list(bars[0].get_ydata()) == [each.rows[value][outcome].mean for value in each.values]
+    plt.close(figure)
+
+
+def test_a_symptom_is_added_and_nothing_else_changed(orbit):
+    other = orbit.drawn(lambda ax, r1: ax.plot([r1, r1]))
+    figure = other.picture(4)
+    assert list(figure.axes[0].lines[0].get_ydata()) == [0.0, 0.0] and other.rows.keys() == orbit.rows.keys()
+    plt.close(figure)

@@ -3,7 +3,7 @@
 import math
 import statistics
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
 
@@ -117,16 +117,21 @@ class Failure:
     """One failure of the lab.
 
     study: the stored study that counts it, of the runs with the settings `where`. dial: what is turned; values: at its
-    four positions. shows: the outcomes that detect it. draw(axes, value): the symptom. unit: of the values, in words.
+    four positions. shows: the outcomes that detect it. unit: of the values, in words. draw(axes, value): the symptom,
+    which `drawn` adds.
     """
 
     study: str
     dial: str
     values: list
     shows: tuple[str, ...]
-    draw: Callable[[Axes, Any], object]
     unit: str
     where: Mapping[str, object] = field(default_factory=dict)
+    draw: Callable[[Axes, Any], object] | None = None
+
+    def drawn(self, draw: Callable[[Axes, Any], object]) -> "Failure":
+        """The same failure with a symptom: draw(axes, value of the dial)."""
+        return replace(self, draw=draw)
 
     @cached_property
     def rows(self) -> dict[Any, dict[str, study.Estimate]]:
@@ -134,19 +139,28 @@ class Failure:
         return estimates(self.study, self.dial, **self.where)
 
     def picture(self, position: int) -> Figure:
-        """The symptom at a position of the dial, 1 to 4, and at its right the detector at all four: a Figure."""
+        """The symptom at a position of the dial, 1 to 4, and at its right the detector at all four: a Figure.
+
+        Raises ValueError where no symptom was added.
+        """
+        if self.draw is None:
+            raise ValueError(f"no symptom is drawn for the study {self.study}; add one by failure.drawn(draw)")
         figure, (left, right) = plt.subplots(1, 2, figsize=(7.6, 3.1), dpi=66, width_ratios=(1.1, 1))
         self.draw(left, self.values[position - 1])
+        self.curve(right)
+        right.axvspan(position - 0.3, position + 0.3, color="0.9", zorder=0)
+        return figure
+
+    def curve(self, right: Axes, fontsize: float = 10) -> None:
+        """Draw the detector, with its 95 % interval, at the four positions of the dial."""
         for outcome, style in zip(self.shows, ("o-", "s--"), strict=False):
             here = [self.rows[value][outcome] for value in self.values]
             off = [[each.mean - each.low for each in here], [each.high - each.mean for each in here]]
             name = NAMES.get(outcome, outcome)
             right.errorbar(range(1, 5), [each.mean for each in here], off, fmt=style, capsize=4, label=name)
-        right.axvspan(position - 0.3, position + 0.3, color="0.9", zorder=0)
         named = [f"{value:g}" if isinstance(value, (int, float)) else value for value in self.values]
         right.set(xticks=range(1, 5), xticklabels=named, xlim=(0.5, 4.5), xlabel=self.dial)
-        right.legend(fontsize=10)
-        return figure
+        right.legend(fontsize=fontsize)
 
     def words(self, position: int) -> str:
         """What the detector says at a position of the dial."""
@@ -154,6 +168,51 @@ class Failure:
         here = {outcome: self.rows[value][outcome] for outcome in self.shows}
         told = "; ".join(f"{outcome} {e.mean:.3g} [{e.low:.3g}, {e.high:.3g}]" for outcome, e in here.items())
         return f"{value}: {self.unit}. Over {next(iter(here.values())).n} seeds: {told}."
+
+
+def nine_failures() -> dict[str, Failure]:
+    """The failures of notebook 05, each with the study that counts it, mildest first; no symptom is drawn yet."""
+    textures = dict(images="textures", free_bits=0.0)
+    original, ring = dict(loss="original"), dict(points="ring", steps_d=1, effort=1.0)
+
+    def failure(
+        name: str, dial: str, shows: tuple[str, ...], unit: str, falls: bool = False, **where: object
+    ) -> Failure:
+        values = four(sorted(estimates(name, dial, **where), reverse=falls))
+        return Failure(name, dial, values, shows, unit, where)
+
+    orbit = dict(where=dict(loss="original", noise=0.0), unit="γ of R1")
+    lost = dict(where=ring, unit="method (left: a mark a seed; right: ring)")
+    copies = "β; rows: training digits, decoded from their codes, the model's own"
+    flipped = "share of pixels turned over in the first 12 rows"
+    return {
+        "a wrong prefix": failure("wrong-prefix", "flipped", ("recognised", "plausible"), flipped),
+        "a component that collapses": failure("gmm-singular", "floor", ("gap",), "floor of the variances", True, n=30),
+        "blur": failure("blur", "sigma", ("grey", "grey_codes"), "σ of the decoder"),
+        "memorising": failure("memorise", "beta", ("gap_decoded",), copies, True),
+        "a code that says nothing": failure(
+            "posterior-collapse", "context", ("kl",), "pixels before, that the decoder sees", **textures
+        ),
+        "lost modes": Failure(
+            "mode-collapse", "method", ["recipe", "packing", "plain", "original"], ("collapsed",), **lost
+        ),
+        "a judge that is ahead": failure(
+            "too-strong", "head_start", ("gradient", "d_fake"), "steps that the judge learned alone", **original
+        ),
+        "a stupid judge": failure("stupid-judge", "width", ("own", "other"), "units of the judge", True),
+        "an orbit": Failure("dirac-orbit", "r1", [1.0, 0.3, 0.1, 0.0], ("settled",), **orbit),
+    }
+
+
+def overview(failures: Mapping[str, Failure]) -> Figure:
+    """The detectors of nine failures at the four positions of their dials: a Figure of 3 × 3 panels."""
+    figure, axes = plt.subplots(3, 3, figsize=(10.2, 8.4), layout="constrained")
+    for ax, (name, each) in zip(axes.flat, failures.items(), strict=True):
+        each.curve(ax, fontsize=8)
+        ax.set_title(name, fontsize=11)
+        ax.set_xlabel(each.unit.split(";")[0].split(" (left")[0], fontsize=9)
+        ax.tick_params(labelsize=9)
+    return figure
 
 
 def explore(failures: Mapping[str, Failure], start: tuple[str, int]) -> None:

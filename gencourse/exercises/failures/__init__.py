@@ -3,6 +3,7 @@
 from gencourse.exercises.failures.ascend import exercise as ascend
 from gencourse.exercises.failures.birthday_support import exercise as birthday_support
 from gencourse.exercises.failures.collapse_score import exercise as collapse_score
+from gencourse.exercises.failures.diagnose import exercise as diagnose
 from gencourse.exercises.failures.dirac_eigenvalues import exercise as dirac_eigenvalues
 from gencourse.exercises.failures.free_bits_kl import exercise as free_bits_kl
 from gencourse.exercises.failures.memorisation_score import exercise as memorisation_score
@@ -15,4 +16,5 @@ __all__ = [
     "birthday_support",
     "ascend",
     "dirac_eigenvalues",
+    "diagnose",
 ]
