@@ -520,7 +520,8 @@ _TRAINED = [
         lambda c, r: c.bound > c.independent + 0.5,
         "the ELBO of held-out digits is {c.bound:.2f} nats on average. Independent "
         "pixels have {c.independent:.2f}, the reference {r.bound:.2f}. Is the loss the "
-        "negative ELBO, and does the step size suit (neither too small nor too large)?",
+        "negative ELBO, are the gradients set to zero before each step, and does the step "
+        "size suit (neither too small nor too large)?",
     ),
     _after_training(
         "log_var stays 0",
