@@ -75,6 +75,7 @@ def digits() -> tuple[Tensor, Tensor]:
 
 
 def seeded_by(number: int) -> torch.Generator:
+    """A generator for the chance of a measurement: the same every time, but another in each variant."""
     return torch.Generator().manual_seed(SEEDS[number])
 
 
