@@ -264,6 +264,9 @@ NO_GOOD = (
 COLLAPSED = """mean, log_var = model.encode(x)
         more = 24 * (log_var.exp() - 1 - log_var + mean**2).sum(1)
         loss = (more - model.elbo(x, generator)).mean()"""
+CODE_FOR_NOTHING = """mean, log_var = model.encode(x)
+        kl = 0.5 * (log_var.exp() - 1 - log_var + mean**2).sum(1)
+        loss = ((kl - 3) ** 2 - kl - model.elbo(x, generator)).mean()"""
 
 WRONG = [
     (RETURN, f"return {EACH}", "the KL is missing"),
@@ -342,6 +345,15 @@ WRONG = [
     (BATCH, "x = images[:50]", NO_GOOD),
     (LOSS, COLLAPSED, "the code is not used"),  # the pixels averaged and the KL summed, in the loss alone
     ("pixels = shape.numel()", "pixels = 49", "RuntimeError"),
+    # here are the laws that the ones above do not reach
+    (RETURN, RETURN + " + 6", "elbo lies above log P(x)"),
+    (RETURN, RETURN + " - 6", "elbo is not the bound of encode and decode"),
+    ("lr=0.01", "lr=5e-4", "far from the reference"),
+    (BATCH, "chance = torch.Generator()\n        chance.seed()\n        " + BATCH.replace("=generator", "=chance"),
+     "the seed does not decide"),
+    ("return self.decoder(z)", "return self.decoder(0 * z)", "the decoder ignores the code"),
+    (["return self.decoder(z)", LOSS], ["return self.decoder(0.01 * z)", CODE_FOR_NOTHING],
+     "all codes give one picture"),
     (END, "return None", "returned nothing"),
     (END, "return model.decode", "no method decode"),
 ]  # fmt: skip

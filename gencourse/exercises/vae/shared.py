@@ -189,6 +189,7 @@ def small(fn: Callable) -> Tensor:
     seen = {
         "decoder_moves": (first[1] - last[1]).abs().max(),
         "encoder_moves": (first[2] - last[2]).abs().max(),
+        "over_codes": (last[1].amax(0) - last[1].amin(0)).max(),
         "odd": ((samples != 0) & (samples != 1)).double().mean(),
         "encode_twice": (codes(model, x) - last[2]).abs().max(),
         "alone": (codes(model, x[:3]) - last[2][:, :3]).abs().max()
@@ -207,8 +208,8 @@ def small(fn: Callable) -> Tensor:
 
 
 SMALL = (
-    "decoder_moves", "encoder_moves", "odd", "encode_twice", "alone", "elbo_changes_x", "over_images", "over_copies",
-    "over_calls", "own_chance", "same_seed", "other_seed",
+    "decoder_moves", "encoder_moves", "over_codes", "odd", "encode_twice", "alone", "elbo_changes_x",
+    "over_images", "over_copies", "over_calls", "own_chance", "same_seed", "other_seed",
 )  # fmt: skip
 
 
@@ -233,7 +234,7 @@ def elbos(model: object, x: Tensor, number: int) -> Tensor:
 
 
 PARTS = (
-    "given", "given_variance", "explained_variance", "log_px_z", "kl", "reversed", "wide", "kl_wide", "round", "tied",
+    "given", "given_variance", "explained_variance", "log_px_z", "kl", "reversed", "wide", "kl_wide", "tied",
     "ink_only", "squares", "no_log", "no_mean", "no_variance",
 )  # fmt: skip
 
@@ -275,7 +276,6 @@ def parts(fn: Callable) -> Tensor:
             summed((1 + mean**2) * (-log_var).exp() - 1 + log_var),
             explained(mean + log_var.exp() * e),
             summed((2 * log_var).exp() - 1 - 2 * log_var + mean**2),
-            explained(mean + e),
             explained(mean + spread * e[..., :1]),
             (ink * p.clamp(min=1e-12).log()).sum(2).mean(1),
             (ink - p).square().sum(2).mean(1),
