@@ -340,7 +340,7 @@ WRONG = [
     (NOISE, NOISE + ".detach()\n            z = z.detach()", "the code is not used"),
     (LOSS, "loss = model.elbo(x, generator).mean()", "training lowers the bound"),
     ("lr=0.01", "lr=1e-6", "the code is not used"),
-    ("lr=0.01", "lr=3", "images of 5 by 6 pixels, a code of 3 numbers, 3 steps"),
+    ("lr=0.01", "lr=3", ("decode is not finite", "images of 5 by 6 pixels, a code of 3 numbers, 3 steps")),
     ("adam.zero_grad()", "pass", NO_GOOD),
     (BATCH, "x = images[:50]", NO_GOOD),
     (LOSS, COLLAPSED, "the code is not used"),  # the pixels averaged and the KL summed, in the loss alone

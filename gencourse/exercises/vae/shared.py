@@ -143,6 +143,13 @@ def decoded(model: object, z: Tensor, shape: tuple[int, int, int] = (1, 7, 7)) -
     """Probabilities of ink for codes (…, latent), (…, pixels)."""
     flat = z.flatten(0, -2).float()
     p = numbers(model, "decode", flat, shape=(len(flat), *shape))
+    if not p.isfinite().all():
+        raise Unusable(
+            "not yet",
+            "decode is not finite",
+            "After the training `decode` gave NaN or an infinity: an exponential of a large number, or steps that are "
+            "too large?",
+        )
     if p.min() < 0 or p.max() > 1:
         raise Unusable(
             "not yet",
