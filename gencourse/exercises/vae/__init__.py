@@ -9,6 +9,7 @@ from gencourse.exercises.vae.reparameterise import exercise as reparameterise
 from gencourse.exercises.vae.score_function_gradient import (
     exercise as score_function_gradient,
 )
+from gencourse.exercises.vae.vae_from_blank import exercise as vae_from_blank
 
 # in the order of the notebook
 __all__ = [
@@ -19,4 +20,5 @@ __all__ = [
     "importance_bound",
     "active_units",
     "interpolate",
+    "vae_from_blank",
 ]
