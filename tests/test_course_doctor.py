@@ -176,7 +176,7 @@ def test_record_writes_only_when_asked_and_compares_with_the_limits(bfloat16, he
     allowed = execute.SECONDS[bfloat16]
     path = toy(tmp_path / "notebooks" / "toy.ipynb", "1")
     notebook = read(path)
-    words = "**Time.** 5 minutes of reading; 7 seconds of compute on two cores."
+    words = "**Time.** 7 seconds of compute on two cores."
     notebook.cells.append(nbformat.v4.new_markdown_cell(words, id="time-01"))
     write(notebook, path)
     for module in (execute, doctor):
@@ -188,7 +188,8 @@ def test_record_writes_only_when_asked_and_compares_with_the_limits(bfloat16, he
     assert main(["execute", str(path)]) == 0 and not doctor.TIMINGS.exists()
     assert main(["execute", "--record"]) == 0
     assert json.loads(doctor.TIMINGS.read_text())["notebooks"]["toy"]["seconds"] == allowed - 1
-    told = f"**Time.** 5 minutes of reading; {stated(allowed - 1.0)} of compute on two cores."
+    told = "**Time.** 5 minutes of reading, 0 of predictions, 0 of exercises; "
+    told += f"{stated(allowed - 1.0)} of compute on two cores."
     assert read(path).cells[-1].source == told
     took = Execution(path, allowed + 1.0, 1.0)
     assert main(["execute", "--record"]) == 1

@@ -15,7 +15,7 @@ from nbformat.v4 import new_code_cell, new_notebook
 
 from gencourse.claims import CLAIMS
 from gencourse.course.execute import NOTEBOOKS
-from gencourse.course.notebook import KERNELSPEC, checks, exercises, is_readable, plain_python
+from gencourse.course.notebook import KERNELSPEC, checks, is_readable, plain_python
 from gencourse.exercises.machine.answers import is_stub
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -510,14 +510,6 @@ def test_faults_are_found():
 
 NODES = {path.stem: nbformat.read(path, as_version=4) for path in NOTEBOOK_PATHS}
 TEXTS = {name: [c.source for c in node.cells if c.cell_type == "markdown"] for name, node in NODES.items()}
-
-
-@pytest.mark.parametrize("name", NODES)
-def test_the_stated_minutes_of_exercises_are_their_sum(name):
-    scheme = r"(\d+) minutes of reading, (\d+) minutes of exercises; \d+ (?:minutes|seconds) of compute on two cores\."
-    stated = re.findall(rf"^\*\*Time\.\*\* {scheme}", "\n\n".join(TEXTS[name]), re.MULTILINE)
-    ((_, minutes),) = stated
-    assert int(minutes) == sum(exercise.minutes for _, exercise in exercises(NODES[name]))
 
 
 def test_each_notebook_leads_to_the_next_and_the_previous_at_its_top_and_at_its_end():
