@@ -171,5 +171,5 @@ exercise = Exercise(
     cases=laws(
         IMAGES, (1, 3, 3), (1, 4, 4), _past(4), _known(), patches, STEPS, LIMIT, _short
     ),
-    seconds=60,
+    seconds=120,
 )

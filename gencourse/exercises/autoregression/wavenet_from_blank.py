@@ -140,7 +140,7 @@ def _short(observed: Tensor) -> str:
     if after > blind + 0.05:
         return f"{words} So it is worse than a uniform guess: is the loss the one that is measured here?"
     if after > blind - 0.05:
-        return f"{words} So nothing is learnt from {PERIOD} levels back: does training reach the layers that look so far?"
+        return f"{words} So nothing is learnt from {PERIOD} levels back: does training reach layers that look so far?"
     return f"{words} Is the learning rate too small or too large, or are there too few channels?"
 
 
@@ -164,5 +164,5 @@ exercise = Exercise(
         "generator=generator)[:, 0]`.",
     ),
     cases=laws(WAVES, (4,), (12,), _past(12), _known(), repeating, STEPS, LIMIT, _short),
-    seconds=60,
+    seconds=120,
 )

@@ -45,7 +45,7 @@ def laws(
     seed = integer(0, 10**6, seed=3)
     return (
         Case(
-            few,
+            more,
             observe=partial(chains.shapes, chain=chain),
             label="a model with logits and samples",
             holds=lambda observed: True,
@@ -178,14 +178,9 @@ def _ahead(chain: Chain, where: Callable, observed: Tensor) -> str:
         )
     elif event == "image":
         width = int(d**0.5)
-        same_row = (ahead // width)[:, 0] == (ahead // width)[:, 1]
-        words += (
-            " All of these stand in the same row, to the right."
-            if same_row.all()
-            else ""
-            if same_row.any()
-            else " All of these stand in rows below."
-        )
+        rows = ahead // width
+        if rows[:, 0].equal(rows[:, 1]):
+            words += " All of these stand in the same row, to the right."
     return later + words
 
 
@@ -231,8 +226,9 @@ def _steps(chain: Chain, observed: Tensor) -> str | None:
         return f"The {chain.event}s that were handed over have been changed in place: they belong to the caller."
     if two == 0:
         return (
-            "The model after 2 steps is the same as with steps = 0: no step is made, "
-            "or the optimiser has other parameters than those that `logits` uses."
+            "The model is the same with steps = 0 and with steps = 2: is a step made at "
+            "all, does `steps` decide how many, and has the optimiser the weights that "
+            "`logits` uses?"
         )
     if three == 0:
         return "The model after 5 steps is the same as after 2: `steps` does not decide how many are made."
@@ -295,14 +291,14 @@ def _learnt(chain: Chain, observed: Tensor) -> str | None:
         f"{before:.2f}). Independent {chain.place}s need {independent:.2f}, and the "
         f"entropy is {entropy:.2f}."
     )
-    if other < min(before, after) - 0.1:
-        return f"{words} If its values are exchanged, it needs {other:.2f}: which value does the logit speak of?"
     if following < 0.8 * min(before, after):
         return f"{words} The *next* {chain.place}s it predicts with {following:.2f}: is the target one place off?"
+    if other < min(before, after) - 0.1:
+        return f"{words} If its values are exchanged, it needs {other:.2f}: which value does the logit speak of?"
     if after > before + 0.1:
         return f"{words} The loss has grown: is its sign right, and is the {chain.event} itself the target?"
     if after > before - 0.05:
-        return f"{words} It has hardly moved: does the gradient reach the weights, and is the learning rate large enough?"
+        return f"{words} It has hardly moved: does a gradient reach the weights, and is the learning rate large enough?"
     return (
         f"{words} More is within reach: is the loss −log P of the true values, are "
         "gradients set to zero before each step, and is the learning rate neither too "
@@ -316,8 +312,7 @@ OTHERWISE = {
     "noise": "They fit what comes if all places are drawn at once, from a single pass over noise: draw one place, "
     "write it down, and ask again for the next.",
     "uniform": "They fit noise in which all values are equally likely.",
-    "data": "They fit the data that it was trained on, not the model.",
-    "columns": "They fit what comes if the pixels are drawn column by column: the order is that of reading, row by row.",
+    "columns": "They fit what comes if pixels are drawn column by column: the order is that of reading, row by row.",
     "swapped": "They fit the model with 0 and 1 exchanged: u < p happens with probability p.",
     "raw": "They fit what comes if the logit itself is taken for a probability: the sigmoid is missing.",
     "twice": "They fit what comes if logits are turned into probabilities twice.",
