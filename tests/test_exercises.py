@@ -11,6 +11,7 @@ import warnings
 
 import numpy as np
 import pytest
+import test_exercises_blank_autoregression
 import test_exercises_failures
 import test_exercises_gan
 import test_exercises_gmm
@@ -333,6 +334,7 @@ def dilations_for_context__running(context, kernel_size=2):
 CHAPTERS = (
     test_exercises_gmm,
     test_exercises_vae,
+    test_exercises_blank_autoregression,
     test_exercises_gan,
     test_exercises_failures,
     test_exercises_scoreboard,

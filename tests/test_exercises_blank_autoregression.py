@@ -11,11 +11,7 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-from gencourse.exercises import autoregression
-from gencourse.exercises.autoregression import chains, pixelcnn_from_blank, wavenet_from_blank
-from gencourse.exercises.autoregression.pixelcnn_from_blank import IMAGES
-from gencourse.exercises.autoregression.wavenet_from_blank import WAVES
-from gencourse.exercises.machine.cases import varied
+from gencourse.exercises.autoregression import pixelcnn_from_blank, wavenet_from_blank
 
 RIGHT = []
 
@@ -93,7 +89,7 @@ def pixelcnn_from_blank__two_shifted_stacks(images, steps, generator):
 
 @right
 def pixelcnn_from_blank__plain_and_slow(images, steps, generator):
-    """3×3 kernels only, ReLU between, learning rate 0.003, mask on the weight's data in each pass; eight channels more."""
+    """3×3 kernels only, ReLU between, learning rate 0.003, the weights themselves masked in each pass."""
 
     class Masked(nn.Conv2d):
         def __init__(self, a, b, kind):
@@ -333,7 +329,7 @@ def wavenet_from_blank__recurrent(waves, steps, generator):
 
 @right
 def wavenet_from_blank__slow_and_padded_on_both_sides(waves, steps, generator):
-    """Padding on both sides, of which the right is cut off; the present is hidden at the output; learning rate 0.002."""
+    """Padding on both sides, of which the right is cut off; the present is hidden at the output; other rates."""
     first = nn.Conv1d(4, 32, 1)
     layers = nn.ModuleList(nn.Conv1d(32, 32, 3, dilation=d, padding=2 * d) for d in (1, 3))
     head, start = nn.Conv1d(32, 4, 1), nn.Parameter(torch.zeros(4))
@@ -416,7 +412,7 @@ PIXELCNN = [
     ('("A", 1', '("B", 1', AHEAD, "that pixel itself is changed (at 16 of 16"),
     (MASK, "self.weight", AHEAD, "a later pixel is changed"),
     (MASKED_BELOW, "", AHEAD, "in 120 of 120 pairs"),
-    ("            mask[k // 2, k // 2 +", "            mask[k // 2, k // 2 + k // 2 +", AHEAD, "same row, to the right"),
+    ("            mask[k // 2, k // 2 +", "            mask[k // 2, k // 2 + k // 2 +", AHEAD, "same row"),
     ('self.register_buffer("mask", mask)', 'self.register_buffer("mask", mask.T)', AHEAD, "a later pixel"),
     ('("mask", mask)', '("mask", mask.flip(0, 1))', AHEAD, "depends on no earlier pixel"),
     ('("mask", mask)', '("mask", mask)\n            self.weight.data *= mask\n            self.mask.fill_(1)', AHEAD,
@@ -425,7 +421,7 @@ PIXELCNN = [
     # the past
     (MASKED_BELOW, MASKED_BELOW + "            mask[: k // 2, k // 2 + 1 :] = 0\n", PAST, "above and to the right"),
     (MASKED_BELOW, MASKED_BELOW + "            mask[: k // 2] = 0\n", PAST, "the pixel above (not seen in 12 of 12"),
-    (MASKED_BELOW, MASKED_BELOW + "            mask[k // 2] = 0\n", PAST, "the pixel to the left (not seen in 12 of 12"),
+    (MASKED_BELOW, MASKED_BELOW + "            mask[k // 2] = 0\n", PAST, "the pixel to the left (not seen in 12"),
     ("channels=16, n_blocks=3", "channels=16, n_blocks=0", PAST, "up to 3 rows above"),
     ("return self.head(h.relu())", "return self.head(0 * h)", PAST, "do not depend on the image at all"),
     # data, steps, seeds
@@ -440,9 +436,10 @@ PIXELCNN = [
     (DRAW, "(p > 0.5).float()", CHANCE, "likeliest"),
     (DRAW, "torch.bernoulli(p)", CHANCE, "some chance comes from elsewhere"),
     (DRAW, "(torch.rand((), generator=generator) < p).float()", CHANCE, "All 16 images of one call"),
-    ("            x = torch.zeros(n", "            generator.manual_seed(0)\n            x = torch.zeros(n", CHANCE, "anew"),
-    ("            x = torch.zeros(n", "            generator = generator.clone_state()\n            x = torch.zeros(n", CHANCE,
-     "not from a copy"),
+    ("            x = torch.zeros(n", "            generator.manual_seed(0)\n            x = torch.zeros(n", CHANCE,
+     "seeds the generator anew"),
+    ("            x = torch.zeros(n", "            generator = generator.clone_state()\n            x = torch.zeros(n",
+     CHANCE, "not from a copy"),
     # training
     ("range(steps)", "range(steps + 40)", KNOWN, "although no step was to be made"),
     (BCE, "-" + BCE, KNOWN, "The loss has grown"),
@@ -459,7 +456,7 @@ PIXELCNN = [
     (PIXEL, "p = self.logits(x)[:, 0, i, j].clamp(0, 1)", SAMPLES, "the sigmoid is missing"),
     (PIXEL, "p = self.logits(x)[:, 0, i, j].sigmoid().sigmoid()", SAMPLES, "twice"),
     (PIXEL, "p = 0 * self.logits(x)[:, 0, i, j] + 0.5", SAMPLES, "noise in which all values"),
-    (LOOPS, "            for j in range(x.shape[3]):\n                for i in range(x.shape[2]):\n", SAMPLES, "column by"),
+    (LOOPS, "            for j in range(x.shape[3]):\n                for i in range(x.shape[2]):\n", SAMPLES, "co"),
     (PIXEL, "p = self.logits(x)[:, 0, j, i].sigmoid()", SAMPLES, "at its own place"),
     # nats: what suffices for nine pixels
     ("range(steps)", "range(min(steps, 6))", KNOWN, "nats"),
