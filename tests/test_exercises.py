@@ -11,6 +11,7 @@ import warnings
 
 import numpy as np
 import pytest
+import test_exercises_blank_autoregression
 import test_exercises_diagnose
 import test_exercises_failures
 import test_exercises_gan
@@ -334,6 +335,7 @@ def dilations_for_context__running(context, kernel_size=2):
 CHAPTERS = (
     test_exercises_gmm,
     test_exercises_vae,
+    test_exercises_blank_autoregression,
     test_exercises_gan,
     test_exercises_diagnose,
     test_exercises_failures,

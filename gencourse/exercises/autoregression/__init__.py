@@ -1,4 +1,4 @@
-"""The exercises of notebook 01: from the chain rule to dilations."""
+"""The exercises of notebook 01: from the chain rule to whole models."""
 
 from gencourse.exercises.autoregression.ancestral_sample import exercise as ancestral_sample
 from gencourse.exercises.autoregression.bits_per_dimension import (
@@ -13,9 +13,15 @@ from gencourse.exercises.autoregression.dilations_for_context import (
 )
 from gencourse.exercises.autoregression.mu_law_decode import exercise as mu_law_decode
 from gencourse.exercises.autoregression.mu_law_encode import exercise as mu_law_encode
+from gencourse.exercises.autoregression.pixelcnn_from_blank import (
+    exercise as pixelcnn_from_blank,
+)
 from gencourse.exercises.autoregression.receptive_field import exercise as receptive_field
 from gencourse.exercises.autoregression.skew import exercise as skew
 from gencourse.exercises.autoregression.unskew import exercise as unskew
+from gencourse.exercises.autoregression.wavenet_from_blank import (
+    exercise as wavenet_from_blank,
+)
 
 # in the order of the notebook
 __all__ = [
@@ -29,4 +35,6 @@ __all__ = [
     "mu_law_decode",
     "receptive_field",
     "dilations_for_context",
+    "pixelcnn_from_blank",
+    "wavenet_from_blank",
 ]
