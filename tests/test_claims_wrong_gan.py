@@ -105,11 +105,11 @@ def test_a_layer_that_never_moves_is_seen():
     assert (outcome, parts) == (Outcome.FAILS, ["tensors of parameters of a mover that never moved"])
 
 
-# GA3: the best detective -----------------------------------------------------------------------------------------
+# GA3: the best discriminator -----------------------------------------------------------------------------------------
 
 
 def judged(loss, seed):
-    """(largest |D − P/(P+Q)|, largest |share of real points − D| over tenths) of a detective trained with a loss."""
+    """(largest |D − P/(P+Q)|, largest |share of real points − D| over tenths) of one trained with a loss."""
     torch.manual_seed(seed)
     p, q, d = Normal(0.0, 1.0), Normal(1.0, 1.0), Discriminator((1,), hidden=(32,))
     optimizer = torch.optim.Adam(d.parameters(), lr=1e-2)
@@ -127,7 +127,7 @@ def judged(loss, seed):
 
 
 @pytest.mark.parametrize("loss", ["non-saturating", "hinge"])
-def test_a_detective_whose_word_is_no_probability_is_seen(loss):
+def test_a_discriminator_whose_word_is_no_probability_is_seen(loss):
     error, calibration = (mean_interval(column) for column in zip(*[judged(loss, seed) for seed in range(6)]))
     outcome, parts = decided(
         "GA3", error=error, calibration=calibration, off=mean_interval([0.004] * 2), early=mean_interval([0.7] * 2)

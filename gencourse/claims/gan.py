@@ -72,10 +72,10 @@ def one_player_moves(
     measured_by="the trained discriminator against P/(P+Q) and against shares of real points; the value of the game "
     "against 2·JS − 2·log 2; five seeds",
     since="2026-11-30",
-    before="Until then one seed decided, no detective that is too weak was looked at, and the sentence did not say "
+    before="Until then one seed decided, no discriminator that is too weak was looked at, and the sentence did not say "
     "that it was tried on a line only. The sentence then gave the loss with the wrong sign; the rule was right.",
 )
-def the_trained_detective_is_the_best(
+def the_trained_discriminator_is_the_best(
     error: Interval, calibration: Interval, off: Interval, early: Interval
 ) -> list[Part]:
     """`error`: |D − P/(P+Q)|, the largest where 99 % of the points are; the limit is a twentieth. `early`: the same

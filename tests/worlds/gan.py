@@ -39,7 +39,7 @@ WORLDS = {
             "early": known(0.7),
         },
         false={
-            "a detective that is too weak": {"error": known(0.2)},
+            "a discriminator that is too weak": {"error": known(0.2)},
             "an order without probabilities": {"calibration": known(0.1, 0.02)},
             "another divergence": {"off": known(0.1, 0.02)},
             "sixteen steps do as well": {"early": known(0.03, 0.01)},
