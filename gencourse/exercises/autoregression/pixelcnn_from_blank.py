@@ -23,9 +23,9 @@ def pixelcnn_from_blank(images: Tensor, steps: int, generator: torch.Generator):
     steps: steps of training on -log P(x), 0 for none; 120 are to be enough for 7×7.
     Batches come from the generator; the initial weights may come from torch's own chance.
     Returns an object with two methods:
-    logits(x): (B, 1, H, W) -> (B, 1, H, W); at each pixel ln p/(1 - p), p = P(it is 1) given
-        the pixels before it in reading order, and nothing else. Up to 3 rows above and
-        3 columns to the left, and the neighbour above on the right, it can use them all.
+    logits(x): (B, 1, H, W) -> (B, 1, H, W); at each pixel ln p/(1 - p), p = P(it is 1)
+        given the pixels before it in reading order, and nothing else. It can use those
+        up to 3 rows above and 3 columns to the left, and the next one above on the right.
     sample(n, generator): n new images (n, 1, H, W), drawn one pixel after the other.
     Any architecture that does this is right.
     """

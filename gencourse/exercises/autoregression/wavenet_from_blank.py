@@ -98,11 +98,11 @@ def _past(length: int) -> dict[str, list[tuple[int, int]]]:
 
 
 def _known() -> Tensor:
-    """The probabilities of all waves of 4 levels of a Markov chain, in which 1 more follows with 0.7 + 0.3 / 4."""
-    x = WAVES.events((4,))
+    """The probabilities of all waves of 4 levels of a Markov chain: what `follows` comes next with 0.7 + 0.3 / 4."""
+    x, follows = WAVES.events((4,)), torch.tensor([2, 3, 1, 0])
     p = torch.tensor([0.4, 0.3, 0.2, 0.1]).double()[x[:, 0]]
     for t in range(1, 4):
-        p = p * torch.where(x[:, t] == (x[:, t - 1] + 1) % 4, 0.775, 0.075).double()
+        p = p * torch.where(x[:, t] == follows[x[:, t - 1]], 0.775, 0.075).double()
     return p
 
 

@@ -291,7 +291,7 @@ def _learnt(chain: Chain, observed: Tensor) -> str | None:
         f"{before:.2f}). Independent {chain.place}s need {independent:.2f}, and the "
         f"entropy is {entropy:.2f}."
     )
-    if following < min(before, after) - 0.15:
+    if following < min(before, after, other) - 0.15:
         return f"{words} The *next* {chain.place}s it predicts with {following:.2f}: is the target one place off?"
     if other < min(before, after) - 0.1:
         return f"{words} If its values are exchanged, it needs {other:.2f}: which value does the logit speak of?"
