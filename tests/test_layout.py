@@ -434,7 +434,7 @@ NOTEBOOK_PATHS = sorted(NOTEBOOKS.glob("*.ipynb"))
 
 @pytest.mark.parametrize("path", NOTEBOOK_PATHS, ids=lambda path: path.stem)
 def test_a_notebook_is_ready_to_be_read(path):
-    assert path.stat().st_size <= 1_200_000
+    assert path.stat().st_size <= 1_400_000
     notebook = nbformat.read(path, as_version=4)
     nbformat.validate(notebook)
     assert faults(notebook) == []
