@@ -1036,7 +1036,7 @@ def test_the_first_law_that_breaks_is_told_and_what_is_said_of_it_has_its_number
 def test_a_symptom_comes_before_the_law():
     both = Symptom("both", lambda results: not any(r.right for r in results[:2]), "Turned over?")
     exercise = laws(symptoms=[both])
-    assert exercise.grade(lambda x: -x).message == "Turned over? (Seen on sign.)"
+    assert exercise.grade(lambda x: -x).message == "Turned over? (Checked in: sign.)"
     assert exercise.grade(lambda x: x).diagnosis == "size"
 
 

@@ -327,8 +327,9 @@ class Exercise:
         if finished and len(done) == len(cases):
             return Answers(done, None, printed)
         before = f" {len(done)} of {len(cases)} inputs were done before." if done else ""
-        label = self._label(cases[min(len(done), len(cases) - 1)])
-        message = f"Stopped after {seconds:g} s: does your loop end? The input was {label}.{before}"
+        case = cases[min(len(done), len(cases) - 1)]
+        where = _where("The input was", case, self._label(case))
+        message = f"Stopped after {seconds:g} s: does your loop end? {where}.{before}"
         return Answers((), Problem("not yet", "does not end", message), printed)
 
     def _judge(self, results: list[Result]) -> Problem:
@@ -362,15 +363,17 @@ class Exercise:
             (symptom for symptom in symptoms if symptom.shows(results)), None
         )
         shown = [r for r in wrong if found in symptoms and found.shows([r])] or wrong
-        seen = f" (Seen on {shown[0].label}.)"
+        seen = f" ({_where('Seen on', shown[0].case, shown[0].label)}.)"
         if found and failed:
             return Problem(failed.status, found.name, f"{found.message} {failed.message}")
         if found:
             return Problem("not yet", found.name, found.message + seen)
         if failed:
-            label = next(result.label for result in wrong if result.problem is failed)
+            where = next(result for result in wrong if result.problem is failed)
             return Problem(
-                failed.status, failed.diagnosis, f"{failed.message} The input was {label}."
+                failed.status,
+                failed.diagnosis,
+                f"{failed.message} {_where('The input was', where.case, where.label)}.",
             )
         if first.case.broken and first.value.shape == first.expected.shape:
             return Problem("not yet", first.case.label, first.case.broken(first.value))
@@ -421,3 +424,8 @@ class Exercise:
 def _either(value: Tensor | Problem) -> tuple[Tensor | None, Problem | None]:
     """(value, None), or (None, problem)."""
     return (None, value) if isinstance(value, Problem) else (value, None)
+
+
+def _where(words: str, case: Case, label: str) -> str:
+    """Where it was seen: after `words` an input, of a law its name."""
+    return f"{words} {label}" if case.holds is None else f"Checked in: {label}"
