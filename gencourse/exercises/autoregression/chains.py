@@ -13,7 +13,7 @@ from gencourse.exercises.machine.answers import Unusable, as_numbers
 from gencourse.exercises.machine.common import chance, method
 
 N_DRAWN = 1000  # samples that are compared with the model's own probabilities
-N_FAR = 200  # samples of larger events, of which only −log P is looked at
+N_FAR = 100  # samples of larger events, of which only −log P is looked at
 OTHERWISE = ("blank", "noise", "uniform")
 WAYS = {
     2: (*OTHERWISE, "swapped", "raw", "twice", "columns"),

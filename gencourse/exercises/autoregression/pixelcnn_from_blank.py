@@ -117,15 +117,15 @@ def _known() -> Tensor:
 
 
 def far(seed: int) -> Tensor:
-    """500 images of 7×7 in which a pixel repeats another with probability 0.95.
+    """500 images of 4×4 in which a pixel repeats another with probability 0.95.
 
-    It is the one 3 rows above; in the first 3 rows, the one 3 columns to the left, if there is one.
+    It is the one 3 rows above; in the other rows, the one 3 columns to the left, if there is one.
     """
     generator = torch.Generator().manual_seed(seed)
-    x = torch.randint(0, 2, (500, 1, 7, 7), generator=generator)
-    kept = torch.rand(500, 1, 7, 7, generator=generator) < 0.9
-    for i in range(7):
-        for j in range(7):
+    x = torch.randint(0, 2, (500, 1, 4, 4), generator=generator)
+    kept = torch.rand(500, 1, 4, 4, generator=generator) < 0.9
+    for i in range(4):
+        for j in range(4):
             a, b = (i - 3, j) if i >= 3 else (i, j - 3)
             if b >= 0:
                 x[..., i, j] = torch.where(kept[..., i, j], x[..., a, b], x[..., i, j])
@@ -189,7 +189,16 @@ exercise = Exercise(
         "lr=0.01)`. A draw: `torch.bernoulli(p, generator=generator)`.",
     ),
     cases=laws(
-        IMAGES, (1, 3, 3), (1, 4, 4), _past(4), _known(), (far, FAR), patches, STEPS, LIMIT, _short
+        IMAGES,
+        (1, 3, 3),
+        (1, 4, 4),
+        _past(4),
+        _known(),
+        (far, FAR),
+        patches,
+        STEPS,
+        LIMIT,
+        _short,
     ),
     seconds=120,
 )

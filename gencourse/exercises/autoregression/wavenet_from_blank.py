@@ -107,8 +107,8 @@ def _known() -> Tensor:
 
 
 def far(seed: int) -> Tensor:
-    """500 waves of 3 · 8 levels, in which one repeats that 8 places before with probability 0.9 + 0.1 / 4."""
-    return _repeating(500, 3 * REACH, REACH, torch.Generator().manual_seed(seed))
+    """500 waves of 2 · 8 levels, in which one repeats that 8 places before with probability 0.9 + 0.1 / 4."""
+    return _repeating(500, 2 * REACH, REACH, torch.Generator().manual_seed(seed))
 
 
 FAR = f"a level mostly repeats the one {REACH} places before"
@@ -176,16 +176,7 @@ exercise = Exercise(
         "generator=generator)[:, 0]`.",
     ),
     cases=laws(
-        WAVES,
-        (4,),
-        (12,),
-        _past(12),
-        _known(),
-        (far, FAR),
-        repeating,
-        STEPS,
-        LIMIT,
-        _short,
+        WAVES, (4,), (12,), _past(12), _known(), (far, FAR), repeating, STEPS, LIMIT, _short
     ),
     seconds=120,
 )

@@ -15,7 +15,7 @@ from gencourse.exercises.machine.cases import Case, integer, seeded
 SEEN = 1e-5  # a change of a conditional (nats) that is no rounding
 A_TRACE = 1e-6  # where a change is due, and may be small
 KNOWN_STEPS = 100
-FAR_STEPS = 120
+FAR_STEPS = 80
 
 
 def laws(
@@ -327,7 +327,8 @@ def _learnt(chain: Chain, observed: Tensor) -> str | None:
         return f"{words} It has hardly moved: does a gradient reach the weights, and is the learning rate large enough?"
     return (
         f"{words} More is within reach: is the loss −log P of the true values, does the "
-        f"loss take the logits themselves{_not_twice(chain)}, are gradients set to zero before each step, and is the learning rate neither too "
+        f"loss take the logits themselves{_not_twice(chain)}, are gradients "
+        "set to zero before each step, and is the learning rate neither too "
         "small nor too large (0.01 is fine for Adam)?"
     )
 
