@@ -390,6 +390,7 @@ def wavenet_from_blank__numbers_in_and_one_wave_at_a_time(waves, steps, generato
 AHEAD, PAST, BY_ITSELF = "no present and no future", "all of the past", "by itself"
 STEPS, CHANCE, KNOWN = "data, steps and seeds", "chance in sampling", "training on a known distribution"
 SAMPLES, NATS = "samples from the model's own conditionals", "held-out nats after the budget"
+FAR = "samples that depend on all of the past"
 MASK, DRAW = "self.weight * self.mask", "torch.bernoulli(p, generator=generator)"
 LOOPS = "            for i in range(x.shape[2]):\n                for j in range(x.shape[3]):\n"
 PIXEL = "p = self.logits(x)[:, 0, i, j].sigmoid()"
@@ -441,13 +442,16 @@ PIXELCNN = [
     ("            x = torch.zeros(n", "            generator = generator.clone_state()\n            x = torch.zeros(n",
      CHANCE, "not from a copy"),
     # training
-    ("range(steps)", "range(steps + 40)", KNOWN, "although no step was to be made"),
+    ("range(steps)", "range(steps + 40)", STEPS, "although no step was to be made"),
+    ("range(steps)", "range(steps + 1)", STEPS, "although no step was to be made"),
+    ("range(steps)", "range(max(steps, 1))", STEPS, "although no step was to be made"),
     (BCE, "-" + BCE, KNOWN, "The loss has grown"),
     (BCE, BCE.replace("x)", "1 - x)").replace("logits(1 - x)", "logits(x)"), KNOWN, "If its values are exchanged"),
     (BCE, "F.binary_cross_entropy_with_logits(model.logits(x)[..., :-1], x[..., 1:])", KNOWN, "one place off"),
     ("lr=0.01", "lr=1e-6", KNOWN, "It has hardly moved"),
     ("lr=0.01", "lr=3.0", KNOWN, "nats"),
-    ("return self.head(h.relu())", "return self.head(h.relu()).sigmoid()", KNOWN, "More is within reach"),
+    ("return self.head(h.relu())", "return self.head(h.relu()).sigmoid()", KNOWN, "look like probabilities"),
+    (BCE, BCE.replace("logits(x)", "logits(x).sigmoid()"), KNOWN, "themselves (a sigmoid"),
     # samples
     (LOOPS, "            " + ONCE.format("x") + LOOPS.lstrip(), SAMPLES, "a single pass over an empty input"),
     (LOOPS, "            " + ONCE.format("torch.bernoulli(x + 0.5, generator=generator)") + LOOPS.lstrip(), SAMPLES,
@@ -458,6 +462,10 @@ PIXELCNN = [
     (PIXEL, "p = 0 * self.logits(x)[:, 0, i, j] + 0.5", SAMPLES, "noise in which all values"),
     (LOOPS, "            for j in range(x.shape[3]):\n                for i in range(x.shape[2]):\n", SAMPLES, "co"),
     (PIXEL, "p = self.logits(x)[:, 0, j, i].sigmoid()", SAMPLES, "at its own place"),
+    # samples that forget what is farther back
+    (PIXEL, "p = self.logits(x[:, :, max(0, i - 1) : i + 1])[:, 0, -1, j].sigmoid()", FAR, "not only the nearest"),
+    (PIXEL, "p = self.logits(x[:, :, max(0, i - 2) : i + 1])[:, 0, -1, j].sigmoid()", FAR, "not only the nearest"),
+    (PIXEL, "p = self.logits(x[..., max(0, j - 2) :])[:, 0, i, min(j, 2)].sigmoid()", FAR, "not only the nearest"),
     # nats: what suffices for nine pixels
     ("range(steps)", "range(min(steps, 6))", KNOWN, "nats"),
     ("range(steps)", "range(steps if images.shape[-1] == 3 else min(steps, 10))", NATS, "27.0"),
@@ -512,10 +520,13 @@ WAVENET = [
     (LEVEL, "torch.multinomial(p[:1], 1, generator=generator)[:, 0].expand(n)", CHANCE, "All 16 waves of one call"),
     (ZEROS, ZEROS + "            generator.manual_seed(0)\n", CHANCE, "anew"),
     # training
-    ("range(steps)", "range(steps + 50)", KNOWN, "although no step was to be made"),
+    ("range(steps)", "range(steps + 50)", STEPS, "although no step was to be made"),
+    ("range(steps)", "range(max(steps, 1))", STEPS, "although no step was to be made"),
     (LOSS, "-" + LOSS, KNOWN, "The loss has grown"),
     (LOSS, "F.cross_entropy(model.logits(x)[..., :-1], x[..., 1:])", KNOWN, "one place off"),
     (LOSS, "F.cross_entropy(model.logits(x), (x + 1) % 4)", KNOWN, "If its values are exchanged"),
+    ("return self.head(total.relu())", "return self.head(total.relu()).softmax(1)", KNOWN, "look like probabilities"),
+    (LOSS, LOSS.replace("logits(x)", "logits(x).softmax(1)"), KNOWN, "themselves (a softmax"),
     ("lr=0.01", "lr=1e-7", KNOWN, "It has hardly moved"),
     # samples
     (ZEROS, ZEROS + ALL.format("x"), SAMPLES, "a single pass over an empty input"),
@@ -524,6 +535,11 @@ WAVENET = [
     (AT, "p = torch.ones(n, 4)", SAMPLES, "noise in which all values"),
     (AT, "p = self.logits(x)[:, :, 0].softmax(1)", SAMPLES, "at its own place"),
     (AT, "p = self.logits(x[:, : t + 1].flip(1))[:, :, t].softmax(1)", SAMPLES, "at its own place"),
+    # samples that forget what is farther back
+    *(
+        (AT, f"p = self.logits(x[:, max(0, t - {k}) : t + 1])[:, :, -1].softmax(1)", FAR, "not only the nearest")
+        for k in (1, 2, 3, 5, 7)
+    ),
     # nats
     ("range(steps)", "range(steps if waves.shape[1] == 4 else min(steps, 10))", NATS, "5 levels back"),
 ]
@@ -533,12 +549,20 @@ WRONG += [pytest.param(wavenet_from_blank, *row, id=f"WaveNet: {row[1]:.50}") fo
 
 def changed(exercise, old, new):
     """The reference with one change. ValueError if what is changed does not occur once."""
+    return executed(exercise, changed_source(exercise, old, new))
+
+
+def changed_source(exercise, old, new):
     source = exercise.solution_source
     code = source[source.index("    nn, F = ") :]
     if code.count(old) != 1:
         raise ValueError(f"{old!r} occurs {code.count(old)} times")
+    return source.replace(code, code.replace(old, new))
+
+
+def executed(exercise, source):
     scope = {"math": math, "torch": torch, "Tensor": torch.Tensor}
-    exec(source.replace(code, code.replace(old, new)), scope)
+    exec(source, scope)
     return scope[exercise.name]
 
 
@@ -547,3 +571,25 @@ def test_a_wrong_model_is_told_what_is_wrong(exercise, old, new, diagnosis, word
     verdict = exercise.grade(changed(exercise, old, new))
     assert not verdict.passed and verdict.diagnosis.endswith(diagnosis), verdict
     assert words in verdict.message
+
+
+@pytest.mark.parametrize(("exercise", "levels"), [(pixelcnn_from_blank, "0 or 1"), (wavenet_from_blank, "0 to 3")])
+def test_a_sample_that_is_no_level_is_told_which_there_are(exercise, levels):
+    verdict = exercise.grade(changed(exercise, "            return x\n", "            return x + 4\n"))
+    assert verdict.diagnosis == "samples that are no levels" and levels in verdict.message
+
+
+@pytest.mark.parametrize("loss", ["sigmoid", "softmax"])
+def test_a_model_of_probabilities_is_told_that_logits_are_asked(loss):
+    """Trained on probabilities, and right but for what `logits` gives back."""
+    if loss == "sigmoid":
+        source = changed_source(pixelcnn_from_blank, "self.head(h.relu())", "self.head(h.relu()).sigmoid()")
+        source = source.replace("binary_cross_entropy_with_logits", "binary_cross_entropy")
+        source = source.replace("[:, 0, i, j].sigmoid()", "[:, 0, i, j]")
+    else:
+        source = changed_source(wavenet_from_blank, "self.head(total.relu())", "self.head(total.relu()).softmax(1)")
+        source = source.replace("F.cross_entropy(model.logits(x), x)", "F.nll_loss(model.logits(x).log(), x)")
+        source = source.replace("[:, :, t].softmax(dim=1)", "[:, :, t]")
+    exercise = pixelcnn_from_blank if loss == "sigmoid" else wavenet_from_blank
+    verdict = exercise.grade(executed(exercise, source))
+    assert verdict.diagnosis == KNOWN and "look like probabilities where logits are asked" in verdict.message

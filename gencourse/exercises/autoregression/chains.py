@@ -13,6 +13,7 @@ from gencourse.exercises.machine.answers import Unusable, as_numbers
 from gencourse.exercises.machine.common import chance, method
 
 N_DRAWN = 1000  # samples that are compared with the model's own probabilities
+N_FAR = 100  # samples of larger events, of which only −log P is looked at
 OTHERWISE = ("blank", "noise", "uniform")
 WAYS = {
     2: (*OTHERWISE, "swapped", "raw", "twice", "columns"),
@@ -29,8 +30,8 @@ class Chain:
     levels: int
     dtype: torch.dtype
 
-    def log_p(self, model: object, x: Tensor) -> Tensor:
-        """log P(x_i = k | x_<i) for every place and level: (B, *shape) -> (B, D, levels). Unusable, with words."""
+    def logits(self, model: object, x: Tensor) -> Tensor:
+        """What the model's `logits` gives for x: (B, *shape). Unusable, with words."""
         with torch.no_grad():
             given = method(model, "logits")(x.to(self.dtype, copy=True))
         logits = as_numbers(given)
@@ -48,6 +49,11 @@ class Chain:
                 "logits that are no numbers",
                 "There is a NaN or an infinity among the logits.",
             )
+        return logits
+
+    def log_p(self, model: object, x: Tensor) -> Tensor:
+        """log P(x_i = k | x_<i) for every place and level: (B, *shape) -> (B, D, levels). Unusable, with words."""
+        logits = self.logits(model, x)
         if self.levels == 2:
             return F.logsigmoid(torch.stack([-logits, logits], -1)).flatten(1, -2)
         return logits.log_softmax(1).transpose(1, 2)
@@ -70,8 +76,9 @@ class Chain:
             raise Unusable(
                 "not yet",
                 "samples that are no levels",
-                f"A sample holds {odd:.3g}: a {self.place} is an integer from 0 to "
-                f"{self.levels - 1}. Draw each value with its probability.",
+                f"A sample holds {odd:.3g}: a {self.place} is "
+                f"{'0 or 1' if self.levels == 2 else f'an integer from 0 to {self.levels - 1}'}. "
+                "Draw each value with its probability.",
             )
         return x.flatten(1).long()
 
@@ -166,8 +173,9 @@ def sums(fn: Callable, x: Tensor, chain: Chain) -> Tensor:
 
 
 def seeds_and_steps(fn: Callable, x: Tensor, chain: Chain) -> Tensor:
-    """Ten numbers: is what was handed over unchanged; do 2, 3 more steps change the model; does the same seed give
-    the same, another seed another; are torch's own random numbers drawn in training; is the generator seeded anew."""
+    """Eight numbers: is what was handed over unchanged; do 2, 3 more steps change the model; does the same seed give
+    the same, another seed another; are torch's own random numbers drawn in training; is the generator left to its own
+    seed; how much does the model of 0 steps change if the events are handed over in the opposite order."""
     given, tables, states = x.to(chain.dtype, copy=True), [], []
     kept = given.clone()
     generator = None
@@ -181,12 +189,14 @@ def seeds_and_steps(fn: Callable, x: Tensor, chain: Chain) -> Tensor:
         for a, b in ((0, 1), (1, 2), (2, 3), (2, 4))
     ]
     from_torch = float(not states[0].equal(states[2]))
+    opposite = chain.log_p(seeded_alike(fn, kept.flip(0), 0), x)
     return torch.tensor(
         [
             float(given.equal(kept)),
             *differ,
             from_torch,
             float(generator.initial_seed() == 2),
+            float((tables[0] - opposite).abs().max()),
         ]
     )
 
@@ -213,12 +223,14 @@ def learnt(
     fn: Callable, p: Tensor, shape: tuple, seed: int, steps: int, chain: Chain
 ) -> Tensor:
     """Train on 1,000 events from the known p. In nats: −log P of one event before and after training, that of the
-    best independent places, of other values, of the next places, and the entropy."""
+    best independent places, of other values, of the next places, and the entropy; and whether the logits after
+    training look like probabilities."""
     x, every = known_data(p, shape, seed, chain)
     flat = every.flatten(1)
     table = chain.log_p(seeded_alike(fn, x.to(chain.dtype), 0), every)
     before = -(p * of(table, flat)).sum()
-    table = chain.log_p(seeded_alike(fn, x.to(chain.dtype), steps), every)
+    model = seeded_alike(fn, x.to(chain.dtype), steps)
+    table = chain.log_p(model, every)
     moved = [(flat + k) % chain.levels for k in range(1, chain.levels)]
     other = torch.stack([-(p * of(table, values)).sum() for values in moved]).min()
     following = (
@@ -226,9 +238,17 @@ def learnt(
     )
     shares = torch.stack([(p[:, None] * (flat == k)).sum(0) for k in range(chain.levels)])
     independent, entropy = -(shares * shares.log()).sum(), -(p * p.log()).sum()
-    return torch.stack(
-        [before, -(p * of(table, flat)).sum(), independent, other, following, entropy]
+    after, as_p = -(p * of(table, flat)).sum(), like_probabilities(model, every, chain)
+    return torch.stack([before, after, independent, other, following, entropy, as_p])
+
+
+def like_probabilities(model: object, x: Tensor, chain: Chain) -> Tensor:
+    """1 if all logits are from 0 to 1 and, where a level has one each, their sum is 1; else 0."""
+    logits = chain.logits(model, x)
+    whole = chain.levels == 2 or torch.allclose(
+        logits.sum(1), torch.ones_like(logits.sum(1)), atol=1e-4
     )
+    return torch.tensor(bool(whole and logits.min() >= 0 and logits.max() <= 1)).double()
 
 
 def sampled(
@@ -242,6 +262,23 @@ def sampled(
     counts = torch.bincount(chain.number(drawn), minlength=len(every))
     ways = otherwise(table, flat, shape, chain)
     return torch.stack([misfit(counts, q) for q in (of(table, flat).exp(), *ways.values())])
+
+
+def surprise(fn: Callable, x: Tensor, seed: int, steps: int, chain: Chain) -> Tensor:
+    """Train on x, draw, and compare −log P of a sample with what is expected: (mean −log P, mean expected, z).
+
+    Of a value that is drawn from a conditional p, −log p has the entropy of p for its mean, and its variance is known,
+    too: z is the difference of the two means in standard deviations.
+    """
+    model = seeded_alike(fn, x.to(chain.dtype), steps)
+    generator = torch.Generator().manual_seed(seed + 2)
+    drawn = chain.drawn(model, N_FAR, x.shape[1:], generator)
+    table = chain.log_p(model, drawn.view(-1, *x.shape[1:]))
+    nats, p = -of(table, drawn), table.exp()
+    entropy = -(p * table).sum(-1)
+    variance = (p * table**2).sum(-1) - entropy**2
+    z = (nats - entropy.sum(1)).sum() / variance.sum().clamp(min=1e-9).sqrt()
+    return torch.stack([nats.mean(), entropy.sum(1).mean(), z])
 
 
 def misfit(counts: Tensor, q: Tensor) -> Tensor:

@@ -24,8 +24,9 @@ def pixelcnn_from_blank(images: Tensor, steps: int, generator: torch.Generator):
     Batches come from the generator; the initial weights may come from torch's own chance.
     Returns an object with two methods:
     logits(x): (B, 1, H, W) -> (B, 1, H, W); at each pixel ln p/(1 - p), p = P(it is 1)
-        given the pixels before it in reading order, and nothing else. It can use those
-        up to 3 rows above and 3 columns to the left, and the next one above on the right.
+        given the pixels before it in reading order, and nothing else. It must be able
+        to use every pixel up to 3 rows above and 3 columns to the left, and the one
+        above on the right.
     sample(n, generator): n new images (n, 1, H, W), drawn one pixel after the other.
     Any architecture that does this is right.
     """
@@ -115,6 +116,25 @@ def _known() -> Tensor:
     return p.double()
 
 
+def far(seed: int) -> Tensor:
+    """500 images of 4×4 in which a pixel repeats another with probability 0.95.
+
+    It is the one 3 rows above; in the other rows, the one 3 columns to the left, if there is one.
+    """
+    generator = torch.Generator().manual_seed(seed)
+    x = torch.randint(0, 2, (500, 1, 4, 4), generator=generator)
+    kept = torch.rand(500, 1, 4, 4, generator=generator) < 0.9
+    for i in range(4):
+        for j in range(4):
+            a, b = (i - 3, j) if i >= 3 else (i, j - 3)
+            if b >= 0:
+                x[..., i, j] = torch.where(kept[..., i, j], x[..., a, b], x[..., i, j])
+    return x
+
+
+FAR = "a pixel mostly repeats the one 3 rows above (in the first 3 rows, 3 columns to the left)"
+
+
 @cache
 def patches(seed: int) -> tuple[Tensor, Tensor, float]:
     """1,000 and 500 pieces of 7×7 pixels of digits of 14×14, and the nats of the latter by independent pixels."""
@@ -169,7 +189,16 @@ exercise = Exercise(
         "lr=0.01)`. A draw: `torch.bernoulli(p, generator=generator)`.",
     ),
     cases=laws(
-        IMAGES, (1, 3, 3), (1, 4, 4), _past(4), _known(), patches, STEPS, LIMIT, _short
+        IMAGES,
+        (1, 3, 3),
+        (1, 4, 4),
+        _past(4),
+        _known(),
+        (far, FAR),
+        patches,
+        STEPS,
+        LIMIT,
+        _short,
     ),
     seconds=120,
 )

@@ -29,7 +29,7 @@ def wavenet_from_blank(waves: Tensor, steps: int, generator: torch.Generator):
     Returns an object with two methods, for waves of any length:
     logits(x): (B, T) -> (B, 4, T); [:, :, t] are those of level t (their softmax over
         axis 1 is its distribution), given the levels before t, and neither level t nor
-        later ones. It can use each of the 8 levels before t.
+        later ones. It must be able to use each of the 8 levels before t.
     sample(n, length, generator): n new waves (n, length), one level after the other.
     WaveNet has gated units, dilations, residual and skip connections; here any
     architecture that does this is right.
@@ -106,6 +106,22 @@ def _known() -> Tensor:
     return p
 
 
+def far(seed: int) -> Tensor:
+    """500 waves of 2 · 8 levels, in which one repeats that 8 places before with probability 0.9 + 0.1 / 4."""
+    return _repeating(500, 2 * REACH, REACH, torch.Generator().manual_seed(seed))
+
+
+FAR = f"a level mostly repeats the one {REACH} places before"
+
+
+def _repeating(n: int, length: int, period: int, generator: torch.Generator) -> Tensor:
+    x = torch.randint(0, 4, (n, length), generator=generator)
+    kept = torch.rand(n, length, generator=generator) < 0.9
+    for t in range(period, length):
+        x[:, t] = torch.where(kept[:, t], x[:, t - period], x[:, t])
+    return x
+
+
 def entropy() -> float:
     """Of a wave that repeats, in nats: the first period is uniform."""
     same, other = 0.9 + 0.1 / 4, 0.1 / 4
@@ -116,11 +132,7 @@ def entropy() -> float:
 @cache
 def repeating(seed: int) -> tuple[Tensor, Tensor, float]:
     """1,000 and 500 waves that repeat, and what they cost for those who do not see so far back, in nats a wave."""
-    generator = torch.Generator().manual_seed(seed)
-    x = torch.randint(0, 4, (1500, LENGTH), generator=generator)
-    kept = torch.rand(1500, LENGTH, generator=generator) < 0.9
-    for t in range(PERIOD, LENGTH):
-        x[:, t] = torch.where(kept[:, t], x[:, t - PERIOD], x[:, t])
+    x = _repeating(1500, LENGTH, PERIOD, torch.Generator().manual_seed(seed))
     return x[:1000], x[1000:], LENGTH * math.log(4)
 
 
@@ -163,6 +175,8 @@ exercise = Exercise(
         "0))[:, :, :-1]`. A draw: `torch.multinomial(logits[:, :, t].softmax(1), 1, "
         "generator=generator)[:, 0]`.",
     ),
-    cases=laws(WAVES, (4,), (12,), _past(12), _known(), repeating, STEPS, LIMIT, _short),
+    cases=laws(
+        WAVES, (4,), (12,), _past(12), _known(), (far, FAR), repeating, STEPS, LIMIT, _short
+    ),
     seconds=120,
 )

@@ -15,6 +15,7 @@ from gencourse.exercises.machine.cases import Case, integer, seeded
 SEEN = 1e-5  # a change of a conditional (nats) that is no rounding
 A_TRACE = 1e-6  # where a change is due, and may be small
 KNOWN_STEPS = 100
+FAR_STEPS = 80
 
 
 def laws(
@@ -23,6 +24,7 @@ def laws(
     larger: tuple,
     past: dict[str, list[tuple[int, int]]],
     known: Tensor,
+    far: tuple[Callable, str],
     data: Callable,
     steps: int,
     limit: float,
@@ -32,7 +34,8 @@ def laws(
 
     small: the shape of which all events are tried; larger: that on which the past is looked for. past: the pairs
     (seen, by) of places of `larger` that must be seen, under a name for each kind. known: the probabilities of all
-    events of `small` that are learnt. data, steps, limit: for `chains.trained`; at most `limit` times the baseline
+    events of `small` that are learnt. far: far(seed) makes events in which a place repeats one that is as far back as
+    must be seen, and how that is said. data, steps, limit: for `chains.trained`; at most `limit` times the baseline
     is right. budget(observed): what is said where it is more.
     """
 
@@ -109,6 +112,14 @@ def laws(
             label="samples from the model's own conditionals",
             holds=lambda observed: _fits(chain, observed) is None,
             broken=lambda observed: _fits(chain, observed),
+            if_right=True,
+        ),
+        Case(
+            far[0](seed),
+            observe=partial(chains.surprise, seed=seed, steps=FAR_STEPS, chain=chain),
+            label="samples that depend on all of the past",
+            holds=lambda observed: bool(observed[2].abs() < 6),
+            broken=partial(_forgets, chain, far[1]),
             if_right=True,
         ),
         Case(
@@ -221,7 +232,7 @@ def _sum(chain: Chain, shape: tuple, observed: Tensor) -> str:
 
 
 def _steps(chain: Chain, observed: Tensor) -> str | None:
-    unchanged, two, three, same, other, from_torch, own_seed = observed.tolist()
+    unchanged, two, three, same, other, from_torch, own_seed, opposite = observed.tolist()
     if not unchanged:
         return f"The {chain.event}s that were handed over have been changed in place: they belong to the caller."
     if two == 0:
@@ -238,6 +249,12 @@ def _steps(chain: Chain, observed: Tensor) -> str | None:
         return (
             "Two calls with the same seed, torch's own random numbers set alike as "
             "well, give two models: some chance comes from elsewhere."
+        )
+    if opposite > 1e-5:
+        return (
+            f"With steps = 0 the model changes if the {chain.event}s are handed over in "
+            "the opposite order: it seems to be trained on some of them, although no "
+            "step was to be made."
         )
     if from_torch and other == 0:
         return (
@@ -276,7 +293,7 @@ def _chance(chain: Chain, observed: Tensor) -> str | None:
 
 
 def _learnt(chain: Chain, observed: Tensor) -> str | None:
-    before, after, independent, other, following, entropy = observed.tolist()
+    before, after, independent, other, following, entropy, as_p = observed.tolist()
     if before < entropy + 0.7 * (independent - entropy):
         return (
             f"With steps = 0 the model needs {before:.2f} nats a {chain.event}; "
@@ -291,19 +308,33 @@ def _learnt(chain: Chain, observed: Tensor) -> str | None:
         f"{before:.2f}). Independent {chain.place}s need {independent:.2f}, and the "
         f"entropy is {entropy:.2f}."
     )
+    if as_p:
+        total = "" if chain.levels == 2 else ", and their sum over axis 1 is 1"
+        return (
+            f"{words} After training, all that `logits` gives is from 0 to 1{total}: these "
+            "look like probabilities where logits are asked."
+        )
     if following < min(before, after, other) - 0.15:
         return f"{words} The *next* {chain.place}s it predicts with {following:.2f}: is the target one place off?"
     if other < min(before, after) - 0.1:
         return f"{words} If its values are exchanged, it needs {other:.2f}: which value does the logit speak of?"
     if after > before + 0.1:
-        return f"{words} The loss has grown: is its sign right, and is the {chain.event} itself the target?"
+        return (
+            f"{words} The loss has grown: is its sign right, is the {chain.event} itself the "
+            f"target, and does the loss take the logits themselves{_not_twice(chain)}?"
+        )
     if after > before - 0.05:
         return f"{words} It has hardly moved: does a gradient reach the weights, and is the learning rate large enough?"
     return (
-        f"{words} More is within reach: is the loss −log P of the true values, are "
-        "gradients set to zero before each step, and is the learning rate neither too "
+        f"{words} More is within reach: is the loss −log P of the true values, does the "
+        f"loss take the logits themselves{_not_twice(chain)}, are gradients "
+        "set to zero before each step, and is the learning rate neither too "
         "small nor too large (0.01 is fine for Adam)?"
     )
+
+
+def _not_twice(chain: Chain) -> str:
+    return f" ({'a sigmoid' if chain.levels == 2 else 'a softmax'} may be in it already)"
 
 
 OTHERWISE = {
@@ -334,4 +365,16 @@ def _fits(chain: Chain, observed: Tensor) -> str | None:
     return (
         f"{words} Each value must be drawn from the conditional at its own place, given "
         "all values drawn before it, with a random number of its own."
+    )
+
+
+def _forgets(chain: Chain, how: str, observed: Tensor) -> str:
+    nats, due, z = observed.tolist()
+    return (
+        f"Trained on {chain.event}s in which {how}, the model gives samples that need "
+        f"{nats:.1f} nats by its own logits, where values drawn from these would need "
+        f"{due:.1f} ({abs(z):.0f} standard deviations apart). Samples of small "
+        f"{chain.event}s fit. Does `sample` give `logits` all values that are drawn "
+        f"before, and not only the nearest ones, and does it read the logit at the place "
+        f"of the {chain.place}?"
     )
