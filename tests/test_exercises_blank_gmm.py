@@ -326,6 +326,14 @@ def other_start(lines):
     return changed(("    for _ in range(steps):", f"    {lines}\n    for _ in range(steps):"))
 
 
+NEAR_THE_MEAN = "    mixture.mu = x.mean(0) + 0.1 * torch.randn(components, D, generator=generator)\n"
+RANDOM_RESPONSIBILITIES = """    r = (0.1 * torch.randn(N, components, generator=generator).double()).softmax(1)
+    mixture.weights = r.mean(0)
+    mixture.mu = r.T @ x / r.sum(0)[:, None]
+    d = x[:, None] - mixture.mu
+    mixture.Sigma = torch.einsum("nm,nmi,nmj->mij", r, d, d) / r.sum(0)[:, None, None] + floor
+"""
+
 WRONG = {  # changes of the reference, the diagnosis, and some of the words
     "x centred in place": (
         [("    x = x.double()\n", "    x -= x.mean(0)\n    x = x.double()\n")],
@@ -480,7 +488,48 @@ WRONG = {  # changes of the reference, the diagnosis, and some of the words
     "all start near one point": (
         [(START, "    mixture.mu = mixture.mu[:1] + 1e-3 * torch.randn(components, D, generator=generator)\n" + START)],
         "each component fits its cluster",
-        "Is the start fair?",
+        "the start is too poor",
+    ),
+    "random responsibilities": (
+        [("    for _ in range(steps):", RANDOM_RESPONSIBILITIES + "    for _ in range(steps):")],
+        "each component fits its cluster",
+        "after 60 steps from the same seeds they are: the start is too poor",
+    ),
+    "start near the mean": (
+        [("    for _ in range(steps):", NEAR_THE_MEAN + "    for _ in range(steps):")],
+        "each component fits its cluster",
+        "the start is too poor",
+    ),
+    "a floor of a thousandth of all variances": (
+        [("floor = 1e-6", "floor = 1e-3")],
+        "each component fits its cluster",
+        "that is a floor, and it is too high",
+    ),
+    "a floor of a hundredth": ([("floor = 1e-6", "floor = 1e-2")], "one component is one Gaussian", "a floor must be"),
+    "standardised without the Jacobian": (
+        [
+            ("    x = x.double()\n", "    x = x.double(); c, s = x.mean(0), x.std(0); x = (x - c) / s\n"),
+            (RETURN, "return self.log_joint((x.double() - c) / s).logsumexp(1)"),
+            (DRAW, DRAW + " * s + c"),
+        ],
+        "one component is one Gaussian",
+        "product of the standard deviations",
+    ),
+    "fixed counts": (
+        [
+            (
+                PICK,
+                "c = (self.weights * n).round().long(); c[c.argmax()] += n - c.sum()\n            "
+                "m = torch.arange(components).repeat_interleave(c)[torch.randperm(n, generator=generator)]",
+            )
+        ],
+        "draws follow the density",
+        "fixed number of each",
+    ),
+    "one noise for all": (
+        [(NOISE, NOISE.replace("(n, D", "(1, D"))],
+        "draws follow the density",
+        "all draws are equal",
     ),
     "draws in equal shares": (
         [(PICK, "m = torch.randint(components, (n,), generator=generator)")],
