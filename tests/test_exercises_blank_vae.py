@@ -345,6 +345,18 @@ WRONG = [
     (BATCH, "x = images[:50]", NO_GOOD),
     (LOSS, COLLAPSED, "the code is not used"),  # the pixels averaged and the KL summed, in the loss alone
     ("pixels = shape.numel()", "pixels = 49", "RuntimeError"),
+    ("return self.encoder(x).chunk(2, dim=1)",
+     "mean, v = self.encoder(x).chunk(2, 1); return mean, v.mean(1, True).expand_as(mean)",
+     "one variance for all dimensions"),
+    (["self.decoder = nn.Sequential(", "return self.encoder(x).chunk(2, dim=1)"],
+     ["self.v = nn.Parameter(torch.zeros(latent))\n            self.decoder = nn.Sequential(",
+      "mean, v = self.encoder(x).chunk(2, 1); return mean, self.v.expand_as(mean)"],
+     "one variance for all images"),
+    ("nn.ReLU(), nn.Linear(64, pixels)", "nn.ReLU(), nn.Linear(64, pixels), nn.Sigmoid()", "decode is never below 0.5"),
+    (DRAW, "return (torch.rand(shape, generator=generator) < self.decode(z)).float()",
+     "the coins are shared by all samples"),
+    (DRAW, "return (torch.rand(n, 1, 1, 1, generator=generator) < self.decode(z)).float()",
+     "samples are not from decode(z)"),
     # here are the laws that the ones above do not reach
     (RETURN, RETURN + " + 6", "elbo lies above log P(x)"),
     (RETURN, RETURN + " - 6", "elbo is not the bound of encode and decode"),

@@ -299,7 +299,8 @@ def parts(fn: Callable) -> Tensor:
 def samples(fn: Callable) -> Tensor:
     """Mean pictures: of two calls of sample, of decode(z) with z from N(0, I), of that rounded, and of z = 0.
 
-    The last two of the seven rows have the variance of the number of inked pixels, as sampled and as it should be.
+    The last three of the eight rows have the variance of the number of inked pixels: as sampled; as it should be; and
+    that within the first call beside that of independent pixels, as all images of one code have it.
     """
     model = built(fn, digits()[0], 2, 60, SEEDS[4])
     n, generator = 1500, seeded_by(3)
@@ -308,13 +309,15 @@ def samples(fn: Callable) -> Tensor:
     ]
     p = decoded(model, torch.randn(6000, 2, generator=seeded_by(4)))
     ink = torch.cat(drawn).sum(1).var(), p.sum(1).var() + (p * (1 - p)).sum(1).mean()
+    mean = drawn[0].mean(0)
+    together = drawn[0].sum(1).var() / (mean * (1 - mean)).sum().clamp(min=1e-9)
     return torch.stack(
         [
             *(each.mean(0) for each in drawn),
             p.mean(0),
             (p > 0.5).double().mean(0),
             decoded(model, torch.zeros(1, 2))[0],
-            *(each.expand(PIXELS) for each in ink),
+            *(each.expand(PIXELS) for each in (*ink, together)),
         ]
     )
 
@@ -332,7 +335,9 @@ def integral(fn: Callable) -> Tensor:
 
 
 STEPS = 300
-TRAINED = ("bound", "independent", "kl", "variety", "log_var")
+TRAINED = (
+    "bound", "independent", "kl", "variety", "log_var", "least", "over_images", "over_dimensions",
+)  # fmt: skip
 
 
 def trained(fn: Callable) -> Tensor:
@@ -343,9 +348,20 @@ def trained(fn: Callable) -> Tensor:
     bound = numbers(model, "elbo", many, seeded_by(3), shape=(len(many),)).mean()
     mean, log_var = encoded(model, held_out.clone(), 2)
     kl = 0.5 * (log_var.exp() - 1 - log_var + mean**2).sum(1).mean()
-    variety = decoded(model, torch.randn(500, 2, generator=seeded_by(4))).std(0).mean()
+    p = decoded(model, torch.randn(500, 2, generator=seeded_by(4)))
     ink = ((seen.sum(0) + 1) / (len(seen) + 2)).double()
     independent = (
         (held_out * ink.log() + (1 - held_out) * (1 - ink).log()).sum((1, 2, 3)).mean()
     )
-    return torch.stack([bound, independent, kl, variety, log_var.abs().mean()])
+    return torch.stack(
+        [
+            bound,
+            independent,
+            kl,
+            p.std(0).mean(),
+            log_var.abs().mean(),
+            p.min(),
+            log_var.std(0).max(),
+            log_var.std(1).mean(),
+        ]
+    )

@@ -32,9 +32,11 @@ def vae_from_blank(images: Tensor, latent: int, steps: int, generator: torch.Gen
     images: (N, 1, H, W), floating-point zeros and ones; leave them as they are. latent: how
     many numbers a code z has. steps: how many steps of the optimiser to make.
     The model: P(z) = N(0, I); given z every pixel is an independent coin flip; q(z|x) is a
-    Gaussian with its own mean and variance for every dimension of the code. Encoder and
-    decoder may be any networks that treat each image by itself, the optimiser any; it
-    raises the ELBO. The check uses 300 steps and 7 by 7 digits: dense layers will do.
+    Gaussian with its own mean and variance for every dimension of the code, both computed
+    from x: the variance, too, differs from image to image and between dimensions. Encoder
+    and decoder may be any networks that treat each image by itself, the optimiser any; it
+    raises the ELBO. The check uses 300 steps and 7 by 7 digits: dense layers will do, and
+    Adam with a step size of 0.003 to 0.01 is enough.
     The first weights may be torch's usual ones. All other chance (batches, the noise in
     the code, samples) comes from the generator that is given, which is not seeded here.
     Returns an object with four methods:
@@ -448,6 +450,18 @@ _NEAR = 0.035  # of 1,500 draws each, a right answer has 0.01 or so
 
 _SAMPLES = [
     Law(
+        "the coins are shared by all samples",
+        lambda seen: _off(seen, 0, 1) < _NEAR or seen[7, 0] < 1.5,
+        lambda seen: (
+            "The mean pictures of two calls of `sample`, 1,500 images each, differ by "
+            f"{_off(seen, 0, 1):.3f} a pixel, where about 0.01 is due, so that the images "
+            "of a call share something. It is not the code, for the number of inked pixels "
+            f"has {seen[7, 0]:.1f} times the variance that one code would give. Are the "
+            "coins shared? Every pixel of every image has a coin of its own: random "
+            "numbers (n, 1, H, W)."
+        ),
+    ),
+    Law(
         "one code for all samples",
         lambda seen: _off(seen, 0, 1) < _NEAR,
         lambda seen: (
@@ -480,7 +494,13 @@ _SAMPLES = [
             f"The mean picture of 1,500 samples is {_off(seen, 0, 2):.3f} a pixel away "
             "from that of your own decode(z), z from N(0, I), where about 0.01 is due; "
             f"and the variance of the number of inked pixels is {seen[5, 0]:.1f}, where "
-            f"{seen[6, 0]:.1f} is due. Draw z from N(0, I), decode it, flip a coin for "
+            f"{seen[6, 0]:.1f} is due. "
+            + (
+                "The pixels of an image vary together too much: do they share one coin? "
+                if _off(seen, 0, 2) < _NEAR and seen[5, 0] > seen[6, 0]
+                else ""
+            )
+            + "Draw z from N(0, I), decode it, flip a coin for "
             "every pixel."
         ),
     ),
@@ -507,6 +527,14 @@ def _after_training(label, holds, words) -> Law:
 
 
 _TRAINED = [
+    _after_training(
+        "decode is never below 0.5",
+        lambda c, r: c.least < 0.499,
+        "decode(z) is never below {c.least:.3f}, over 500 codes from N(0, I), where the "
+        "reference comes down to {r.least:.3f}: no pixel can be surely without ink. Is the "
+        "sigmoid applied twice, which leaves only 0.5 to 0.73, or its input never "
+        "negative?",
+    ),
     _after_training(
         "all codes give one picture",
         lambda c, r: c.variety > 0.3 * r.variety or c.kl < 0.2 * r.kl,
@@ -536,6 +564,22 @@ _TRAINED = [
         "`log_var` is {c.log_var:.3f} in size on average on held-out digits, where the "
         "reference has {r.log_var:.1f}: q(z|x) has variance 1 whatever x is. Does "
         "log_var scale the noise in z?",
+    ),
+    _after_training(
+        "one variance for all images",
+        lambda c, r: c.over_images > 1e-5,
+        "`log_var` is the same for all held-out digits, to {c.over_images:.1g}, where the "
+        "reference's standard deviation over them is {r.over_images:.2f}: the variance of "
+        "q(z|x) does not depend on x. Let the encoder compute log_var from x, like the "
+        "mean.",
+    ),
+    _after_training(
+        "one variance for all dimensions",
+        lambda c, r: c.over_dimensions > 1e-5,
+        "the dimensions of a code all have the same `log_var`, to {c.over_dimensions:.1g}, "
+        "where those of the reference differ by {r.over_dimensions:.2f} (standard "
+        "deviation): each dimension has its own variance. Let the encoder end in 2 · "
+        "latent numbers, half of them log_var.",
     ),
     _after_training(
         "far from the reference",
