@@ -241,6 +241,18 @@ def two_updates_of_d_a_turn(points, steps, generator):
     return scope(points, steps, generator)
 
 
+@right
+def codes_drawn_across(points, steps, generator):
+    """Each axis of the codes is drawn for all of them at once; three numbers, betas (0.5, 0.999)."""
+    fn = changed(
+        ("network(2, 2)", "network(3, 2)"),
+        ("torch.randn(n, 2, generator=generator)", "torch.randn(3, n, generator=generator).T"),
+        ("torch.randn(128, 2, generator=generator)", "torch.randn(3, 128, generator=generator).T"),
+        ("betas=(0.0, 0.99)", "betas=(0.5, 0.999)"),
+    )
+    return fn(points, steps, generator)
+
+
 def changed(*changes):
     """The reference with parts of its source replaced."""
     source = exercise.solution_source
@@ -318,6 +330,29 @@ WRONG = {
             "(points - points[0]).norm(dim=1).argsort()[torch.randint(600, (128,), generator=generator)]",
         ),
     ),
+    "Adam's default betas": ((", betas=(0.0, 0.99)", ""),),
+    "BatchNorm in training mode": (
+        ("nn.Sequential(first, nn.ReLU(),", "nn.Sequential(first, nn.BatchNorm1d(width), nn.ReLU(),"),
+    ),
+    "normalised by hand": (
+        (
+            "self.G, self.D = network(2, 2), network(2, 1)",
+            "self.G, self.D = network(2, 2), network(2, 1)\n"
+            "            self.G.insert(0, type('', (nn.Module,), dict(forward=lambda _, z: (z - z.mean(0)) / "
+            "(z.std(0, correction=0) + 1e-5)))())",
+        ),
+    ),
+    "shifted by the mean of the others": (
+        (SAMPLED, "(lambda x: x - 0.5 * x.mean(0))(self.G(torch.randn(n, 2, generator=generator))).detach()"),
+    ),
+    "sample draws other codes than the turns": (
+        (SAMPLED, "self.G(torch.rand(n, 2, generator=generator)).detach()"),
+        (DETACHED, "fake = self.G(torch.randn(len(x), 2, generator=generator)).detach()"),
+    ),
+    "Wasserstein loss": (
+        (f"{OF_REAL} + {OF_FAKE}", "self.score(fake).mean() - self.score(x).mean()"),
+        (OF_G, "-self.score(self.G(z)).mean()"),
+    ),
     "no return": (("    return gan\n", ""),),
     "a method is missing": (("def turn_g(", "def turn_of_g("), ("        gan.turn_g()", "        gan.turn_of_g()")),
     "no weights": (("self.D.parameters\n", "list\n"),),
@@ -358,6 +393,12 @@ DIAGNOSES = {
     "a loop of one step": "after the training",
     "a step size far too small": "the discriminator's value does not rise",
     "trained on one cluster": "after the training",
+    "Adam's default betas": "after the training",
+    "BatchNorm in training mode": "no sample alone",
+    "normalised by hand": "a sample depends on the others",
+    "shifted by the mean of the others": "a sample depends on the others",
+    "sample draws other codes than the turns": "after the training",
+    "Wasserstein loss": "the scores grow without bound",
     "no return": "returned nothing",
     "a method is missing": "no method turn_g",
     "no weights": "no weights",
