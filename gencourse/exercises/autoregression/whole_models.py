@@ -300,7 +300,7 @@ def _learnt(chain: Chain, observed: Tensor) -> str | None:
             f"independent {chain.place}s need {independent:.2f}: it has been trained, "
             "although no step was to be made."
         )
-    if after <= entropy + 0.5 * (independent - entropy):
+    if after <= entropy + 0.5 * (independent - entropy) and not as_p:
         return None
     words = (
         f"Trained for {KNOWN_STEPS} steps on 1,000 {chain.event}s of a known "
