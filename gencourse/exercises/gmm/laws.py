@@ -582,9 +582,9 @@ def _say_each_cluster(seen):
     floor = added[:, [0, 3]].mean()
     if (added - floor * torch.eye(2).flatten()).abs().max() < 0.15 * floor:
         return (
-            f"{words}weights and means are right, but each variance in each cluster is too large by {floor:.2g}, nearly "
-            "the same everywhere: that is a floor, and it is too high. It must be small beside the variances inside a "
-            "cluster in every direction, not only beside those of all points: try 1e-6 of these."
+            f"{words}weights and means are right, but each variance in each cluster is too large by {floor:.2g}, "
+            "nearly the same everywhere: that is a floor, and it is too high. It must be small beside the variances "
+            "inside a cluster in every direction, not only beside those of all points: try 1e-6 of these."
         )
     if (weights - torch.tensor(SHARES)).abs().max() < 0.03 and in_place:
         sizes = seen[:, [3, 6]].mean(1)
