@@ -579,19 +579,22 @@ def _say_each_cluster(seen):
     same = (covariance - covariance.mean(0)).abs().max() < 0.05 * covariance.abs().max()
     if same and in_place:
         return f"{words}all components have the same covariance, where the clusters have different ones."
+    in_place = in_place and (weights - torch.tensor(SHARES)).abs().max() < 0.03
     floor = added[:, [0, 3]].mean()
-    if (added - floor * torch.eye(2).flatten()).abs().max() < 0.05 * floor:
+    same = (added - floor * torch.eye(2).flatten()).abs().max() < 0.15 * floor
+    if same and in_place:
         return (
-            f"{words}weights and means are right, but each variance in each cluster is too large by {floor:.2g}, the "
-            "same everywhere: that is a floor, and it is too high. It must be small beside the variances inside a "
-            "cluster in every direction, not only beside those of all points: try 1e-6 of these."
+            f"{words}weights and means are right, but each variance in each cluster is too large by {floor:.2g}, "
+            "nearly the same everywhere: that is a floor, and it is too high. It must be small beside the variances "
+            "inside a cluster in every direction, not only beside those of all points: try 1e-6 of these."
         )
-    if (weights - torch.tensor(SHARES)).abs().max() < 0.03 and in_place:
+    if in_place:
         sizes = seen[:, [3, 6]].mean(1)
         return (
             f"{words}the weights are right, but around the middles of the clusters the variances are "
-            f"{', '.join(f'{size:.2g}' for size in sizes)} times those of the points: are the covariances weighted by "
-            "the responsibilities and divided by N_m?"
+            f"{', '.join(f'{size:.2g}' for size in sizes)} times those of the points. "
+            + ("Is the floor small beside them? " if (sizes > 1.02).all() else "")
+            + "Are the covariances weighted by the responsibilities and divided by N_m?"
         )
     return (
         f"{words}near the middles of the clusters the density has the weights "
