@@ -463,7 +463,7 @@ PIXELCNN = [
     (LOOPS, "            for j in range(x.shape[3]):\n                for i in range(x.shape[2]):\n", SAMPLES, "co"),
     (PIXEL, "p = self.logits(x)[:, 0, j, i].sigmoid()", SAMPLES, "at its own place"),
     # samples that forget what is farther back
-    (PIXEL, "p = self.logits(x[:, :, max(0, i - 1) : i + 1])[:, 0, -1, j].sigmoid()", FAR, "not only the nearest"),
+    (PIXEL, "p = self.logits(x[:, :, max(0, i - 1) : i + 1])[:, 0, -1, j].sigmoid()", SAMPLES, "given all"),
     (PIXEL, "p = self.logits(x[:, :, max(0, i - 2) : i + 1])[:, 0, -1, j].sigmoid()", FAR, "not only the nearest"),
     (PIXEL, "p = self.logits(x[..., max(0, j - 2) :])[:, 0, i, min(j, 2)].sigmoid()", FAR, "not only the nearest"),
     # nats: what suffices for nine pixels

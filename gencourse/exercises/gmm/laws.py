@@ -913,7 +913,6 @@ LAWS = (
         _say_each_cluster,
         *_THREE,
     ),
-    _law("draws follow the density", _drawn, _holds_drawn, _say_drawn, *_THREE),
     _law(
         "chance comes from the generator",
         _chance_of_draws,
@@ -921,6 +920,7 @@ LAWS = (
         _say_chance,
         _PLANE,
     ),
+    _law("draws follow the density", _drawn, _holds_drawn, _say_drawn, *_THREE),
     _law("far points", _far, _holds_far, _say_far, _PLANE.float()),
     _law(
         "a hundred dimensions",
