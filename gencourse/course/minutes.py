@@ -29,6 +29,15 @@ def stated(seconds: float) -> str:
     return f"{math.ceil(seconds / 10) * 10} seconds" if seconds <= 60 else f"{math.ceil(seconds / 60)} minutes"
 
 
+def short(seconds: float) -> str:
+    """As `stated`, in the table of the README.
+
+    >>> short(21.1), short(112.9)
+    ('30 s', '2 min')
+    """
+    return stated(seconds).replace("seconds", "s").replace("minutes", "min")
+
+
 def reading(notebook: NotebookNode) -> int:
     """Minutes of reading a notebook, rounded up to fives: its words and its lines of code, exercises left out."""
     words = lines = 0
@@ -108,12 +117,13 @@ def _state_in_notebook(notebook: NotebookNode, read_in: int, predicted_in: int, 
 
 def _state_in_readme(readme: Path, rows: Mapping[str, tuple[int, int, int, float]], machine: str) -> bool:
     before = text = readme.read_text(encoding="utf-8")
-    short = {name: stated(row[3]).replace("seconds", "s").replace("minutes", "min") for name, row in rows.items()}
-    lines = {rf"\| \[{name}\]": [*(f"{n} min" for n in row[:3]), short[name]] for name, row in rows.items()}
+    lines = {
+        rf"\| \[{name}\]": [*(f"{n} min" for n in counted), short(seconds)]
+        for name, (*counted, seconds) in rows.items()
+    }
     sums = [sum(column) for column in zip(*rows.values(), strict=True)]
     if sums:
-        together = stated(sums[3]).replace("seconds", "s").replace("minutes", "min")
-        lines[r"\| together \|"] = [*map(hours, sums[:3]), together]
+        lines[r"\| together \|"] = [*map(hours, sums[:3]), short(sums[3])]
     for begins, columns in lines.items():
         text = re.sub(
             rf"^({begins}.*?)(?: \|[^|]*){{4}} \|$", rf"\g<1> | {' | '.join(columns)} |", text, flags=re.MULTILINE
