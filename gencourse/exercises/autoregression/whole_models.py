@@ -18,6 +18,14 @@ KNOWN_STEPS = 100
 FAR_STEPS = 80
 
 
+def _told(say: Callable[..., str | None], *before: object) -> dict[str, Callable]:
+    """`holds` and `broken` of a law by say(*before, observed): what is wrong, or None."""
+    return {
+        "holds": lambda observed: say(*before, observed) is None,
+        "broken": partial(say, *before),
+    }
+
+
 def laws(
     chain: Chain,
     small: tuple,
@@ -86,15 +94,13 @@ def laws(
             events(64, small, 5),
             observe=partial(chains.seeds_and_steps, chain=chain),
             label="data, steps and seeds",
-            holds=lambda observed: _steps(chain, observed) is None,
-            broken=partial(_steps, chain),
+            **_told(_steps, chain),
         ),
         Case(
             few,
             observe=partial(chains.draws, chain=chain),
             label="chance in sampling",
-            holds=lambda observed: _chance(chain, observed) is None,
-            broken=partial(_chance, chain),
+            **_told(_chance, chain),
         ),
         Case(
             known,
@@ -102,16 +108,14 @@ def laws(
                 chains.learnt, shape=small, seed=seed, steps=KNOWN_STEPS, chain=chain
             ),
             label="training on a known distribution",
-            holds=lambda observed: _learnt(chain, observed) is None,
-            broken=lambda observed: _learnt(chain, observed),
+            **_told(_learnt, chain),
             if_right=True,
         ),
         Case(
             known,
             observe=partial(chains.sampled, shape=small, seed=seed, steps=50, chain=chain),
             label="samples from the model's own conditionals",
-            holds=lambda observed: _fits(chain, observed) is None,
-            broken=lambda observed: _fits(chain, observed),
+            **_told(_fits, chain),
             if_right=True,
         ),
         Case(
