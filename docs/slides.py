@@ -34,6 +34,7 @@ WEIGHTS = {"title": 1, "heading": 1, "predict": 2, "figure": 1.5, "answer": 0.5,
 SAID = ("Time", "Needed")  # paragraphs in bold that are said and not shown
 BELOW, WIDE = 4, 92  # printed lines below a figure, and their characters
 LINES = 12  # printed lines on a slide
+CODE = 22  # lines of an exercise's code on a slide
 
 
 @dataclass
@@ -254,8 +255,11 @@ class Deck:
                 f"**Ask the room.** What goes wrong here most easily? Mistakes that the check knows: {mistakes}.",
                 f"About {exercise.minutes} minutes for one who does it, {exercise.difficulty}.",
             ]
-            body = f"*About {exercise.minutes} minutes, {exercise.difficulty}*\n\n```python\n{exercise.stub}```"
+            first, *rest = readable(exercise.stub)
+            body = f"*About {exercise.minutes} minutes, {exercise.difficulty}*\n\n```python\n{first}```"
             self._add("exercise", each.title, body, notes=notes)
+            for part in rest:
+                self._add("text", f"{each.title}, continued", f"```python\n{part}```")
 
     def _say_minutes(self):
         passed, total = 0, self.notebook.minutes
@@ -295,6 +299,16 @@ def printed(output):
         except (ValueError, SyntaxError, TypeError):
             pass  # no plain numbers: as it stands
     return text.rstrip().splitlines()
+
+
+def readable(source):
+    """The source in parts of at most `CODE` lines, divided where a line ends a sentence, near the middle."""
+    lines = source.splitlines(keepends=True)
+    ends = [at for at, line in enumerate(lines[:-1], 1) if line.rstrip().endswith(".")]
+    if len(lines) <= CODE or not ends:
+        return [source]
+    at = min(ends, key=lambda end: abs(end - len(lines) / 2))
+    return [part for half in (lines[:at], lines[at:]) for part in readable("".join(half).strip("\n") + "\n")]
 
 
 def _stream(lines):
