@@ -7,6 +7,8 @@ PYTHON ?= python3
 PIP_FLAGS ?=
 LAB_FLAGS ?=
 TEST_FLAGS ?=
+# of the notebooks in the tests: 1 trains as long as `make course` does
+EFFORT ?= 0.1
 # which build of PyTorch Linux gets: cpu, auto (what this machine's GPU needs), or pip (whatever pip takes)
 TORCH ?= cpu
 
@@ -63,7 +65,7 @@ release: book slides
 # in two processes of one thread: the tests, then the notebooks, each with a core of its own for what it times
 test: $(READY)
 	OMP_NUM_THREADS=1 $(PY) -m pytest $(TWO) $(TEST_FLAGS) tests
-	OMP_NUM_THREADS=1 $(PY) -m pytest $(TWO) -p tests.conftest --nbval-lax --nbval-current-env --nbval-cell-timeout=600 $(TEST_FLAGS) notebooks
+	OMP_NUM_THREADS=1 $(PY) -m pytest $(TWO) -p tests.conftest --nbval-lax --nbval-current-env --nbval-cell-timeout=600 --effort=$(EFFORT) $(TEST_FLAGS) notebooks
 	@echo; cat .pytest_cache/d/not-tested/summary.txt 2>/dev/null || true
 
 # with the Python packages of the book, the slides and grading; npm and Chromium come from the system

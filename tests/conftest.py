@@ -8,6 +8,7 @@ import importlib.util
 import json
 import math
 import os
+import re
 import signal
 import tempfile
 from collections import defaultdict
@@ -27,6 +28,7 @@ LONG = (  # begun first, so that none of them is left over for one process at th
     "test_notebooks.py", "test_grading_submissions.py", "test_study.py", "test_exercises.py", "test_docs_book.py",
     "test_grading_class.py", "test_checkpoints.py", "test_docs_slides.py",
 )  # fmt: skip
+PARAMETER = re.compile(r"^effort = .*", re.MULTILINE)
 IPYTHON = tempfile.TemporaryDirectory(prefix="ipython-", ignore_cleanup_errors=True)  # of nbval's kernels
 
 # every kernel and every child that a test starts, nbval's too, and this process itself
@@ -41,6 +43,10 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # as in a shell's backgro
 torch.set_num_threads(1)  # of the tests themselves, which compute on small things only
 matplotlib.rcdefaults()  # whatever the reader's own matplotlibrc says
 matplotlib.use("agg")  # here only: a kernel that inherited it would show no figures
+
+
+def pytest_addoption(parser):
+    parser.addoption("--effort", type=float, help="the notebooks' parameter `effort`, in place of what stands in them")
 
 
 def pytest_unconfigure():
@@ -69,6 +75,9 @@ def pytest_collection_modifyitems(items):
     cells = [item for item in items if is_cell(item)]
     for item in cells:
         item.output_timeout = 60  # nbval's own 5 s are short on a busy machine
+        if item.config.option.effort and "parameters" in item.cell.metadata.get("tags", []):
+            item.cell.source, found = PARAMETER.subn(f"effort = {item.config.option.effort}", item.cell.source)
+            assert found == 1, f"{item.path.name} has no parameter `effort`"
     if cells or any(item.path.name == "test_notebooks.py" for item in items):
         os.environ[EXPECTED] = json.dumps(outcomes_of_exact_claims())
     if cells:

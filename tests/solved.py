@@ -1,7 +1,7 @@
-"""Which part of a notebook is run again once its exercises are solved: what nbval's run cannot tell.
+"""Which part of a notebook is run again once its exercises are solved: the exercises, and what these need.
 
-nbval runs a notebook as it is committed: no exercise is attempted, so that all goes on with the references, and
-`effort` is 1. What depends on neither comes out the same, and is not run a second time.
+nbval runs a notebook as it is committed: no exercise is attempted, so that all goes on with the references. A solution
+is the source of its reference: what comes after an exercise does not depend on which of the two it is.
 """
 
 import ast
@@ -15,16 +15,12 @@ from gencourse.course.notebook import parse
 EVERYWHERE = ("torch.manual_seed", "plots.use_style")  # what these set has no name: they stay in every cell
 
 
-def part(notebook, dials=("effort",)):
-    """The code cells of a solved notebook in which a reader's function or a dial tells, and what these need.
+def part(notebook):
+    """The code cells of a solved notebook that are exercises, and of the other cells the statements that these need.
 
-    Chosen is each exercise; each cell that uses a reader's function or reads one of the `dials`, itself or in functions
-    that it calls; and each claim that rests on one of them, through however many values of other cells. Of the other
-    cells those statements are kept that a chosen cell needs, and those that these need.
-
-    Names are followed through assignments, loops, functions, and changes in place: `x[i] = …`, `x += …`, statements
-    such as `x.append(…)` and `show(x)` that keep nothing of what comes back, and whatever is handed to a reader's
-    function. What else a function changes of its arguments is not seen: where that matters, the part fails.
+    Names are followed backwards through assignments, loops, functions, and changes in place: `x[i] = …`, `x += …`, and
+    statements such as `x.append(…)` and `show(x)` that keep nothing of what comes back. What else a function changes of
+    its arguments is not seen: where that matters, the part fails.
     """
     cells = {
         index: [step for number, node in enumerate(parse(cell.source).body) for step in _steps(node, number)]
@@ -32,12 +28,12 @@ def part(notebook, dials=("effort",)):
         if cell.cell_type == "code"
     }
     tags = {index: notebook.cells[index].metadata.get("tags", []) for index in cells}
-    chosen, needs = _follow(cells, tags, frozenset(dials))
+    needs = _needs(cells, {index for index in cells if "parameters" in tags[index]})
     kept = {
         (index, step.statement)
         for index, steps in cells.items()
         for step in steps
-        if index in chosen or step.everywhere or "parameters" in tags[index]
+        if step.everywhere or {"parameters", "exercise"} & set(tags[index])
     }
     new = list(kept)
     while new:
@@ -73,46 +69,32 @@ class Step:
     everywhere: bool
     reads: set[str]
     later: set[str]  # what a function reads when it is called
-    handed_on: set[str]  # names that are read, and not only called: what they name may go somewhere
     binds: set[str]
     changes: set[str]
 
 
-def _follow(cells, tags, dials):
-    """(the chosen cells, {(cell, statement): the statements that it needs})."""
-    chosen, needs = set(), {}
+def _needs(cells, parameters):
+    """{(cell, statement): the statements that it needs}; `parameters` are the cells whose names nobody changes."""
+    needs = {}
     functions = {}  # name: (what it reads when it is called, what it then changes)
     makers = {}  # name: the statements that made it what it is
     fixed = set(dir(builtins))  # and modules, and parameters: what nobody changes
-    carriers, touched = set(), set(dials)  # names of readers' functions; and of what has come out of these or of a dial
     for index, steps in cells.items():
-        claim = any("confirm" in step.reads for step in steps)
-        exercise, parameters = "exercise" in tags[index], "parameters" in tags[index]
         for step in steps:
             place, defines = (index, step.statement), step.kind is ast.FunctionDef
             reached = _reached(step.reads | step.later, functions)
             needs.setdefault(place, set()).update(*(makers.get(name, ()) for name in reached))
-            uses = exercise or bool(reached & (carriers | dials))
-            depends = uses or bool(reached & touched)
-            if uses or (claim and depends):
-                chosen.add(index)
-            carries = exercise or bool(_reached(step.handed_on | step.later, functions) & carriers)
             changes = step.changes - fixed
             if not defines:
                 changes = changes.union(*(functions[name][1] for name in reached if name in functions))
-                touched |= step.handed_on - fixed if reached & carriers else set()
-            fixed |= step.binds if parameters or step.kind in (ast.Import, ast.ImportFrom) else set()
+            fixed |= step.binds if index in parameters or step.kind in (ast.Import, ast.ImportFrom) else set()
             for name in step.binds if step.surely else ():  # whatever it was before
                 functions.pop(name, None)
                 makers.pop(name, None)
-                carriers.discard(name)
-                touched -= {name} - dials
             functions |= {name: (step.later, changes) for name in step.binds} if defines else {}
             for name in step.binds if defines else step.binds | changes:
                 makers[name] = makers.get(name, set()) | {place}
-                carriers |= {name} if carries else set()
-                touched |= {name} if depends else set()
-    return chosen, needs
+    return needs
 
 
 def _reached(names, functions):
@@ -156,8 +138,6 @@ def _step(node, number, surely):
     inner = set().union(*map(_globals, table.get_children()))  # of a comprehension or a lambda, too
     reads = {each.get_name() for each in symbols if each.is_referenced()} | (set() if defines else inner)
     reads |= {_root(node.target)} if adds else set()
-    for_later = [each for outer in nodes if isinstance(outer, ast.Lambda | ast.ClassDef) for each in ast.walk(outer)]
-    called = {id(each.func) for each in nodes if isinstance(each, ast.Call)} - set(map(id, for_later))
     calls = [each.value for each in nodes if isinstance(each, ast.Expr) and isinstance(each.value, ast.Call)]
     changed = [each for each in nodes if isinstance(getattr(each, "ctx", None), ast.Store | ast.Del)]
     changed = [each for each in changed if isinstance(each, ast.Attribute | ast.Subscript)]
@@ -171,7 +151,6 @@ def _step(node, number, surely):
         everywhere=isinstance(node, ast.Expr) and any(ast.unparse(call.func) in EVERYWHERE for call in calls),
         reads=reads,
         later=inner if defines else set(),
-        handed_on=reads & {each.id for each in nodes if isinstance(each, ast.Name) and id(each) not in called},
         binds={each.get_name() for each in symbols if each.is_assigned() or each.is_imported()},
         changes=set(map(_root, changed)) & (inner if defines else reads),
     )

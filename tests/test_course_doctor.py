@@ -138,19 +138,27 @@ def test_the_load_of_others_is_told_from_ones_own(monkeypatch):
 
 def test_the_time_of_all_threads_of_a_kernel_is_measured(tmp_path):
     work = "import time\nend = time.process_time() + 0.5\nwhile time.process_time() < end: pass"
-    (run,) = execute.execute([toy(tmp_path / "toy.ipynb", work, "time.sleep(0.5)")], show_progress=False)
+    path = toy(tmp_path / "toy.ipynb", work, "time.sleep(0.5)")
+    (run,) = execute.execute([path], show_progress=False)
     assert run.cpu_seconds >= 0.5 and run.others >= 0
+    ids = [cell.id for cell in nbformat.read(path, as_version=4).cells if cell.cell_type == "code"]
+    assert list(run.cells) == ids and min(run.cells[each] for each in ids[1:]) >= 0.5
 
 
 def test_a_record_is_of_one_idle_machine(here, tmp_path):
-    runs = [Execution(path, 60.04, 512.4, cpu_seconds=99.96) for path in sorted(doctor.NOTEBOOKS.glob("*.ipynb"))]
+    took = {"short": 4.9, "long": 12.3}
+    runs = [
+        Execution(path, 60.04, 512.4, cpu_seconds=99.96, cells=took)
+        for path in sorted(doctor.NOTEBOOKS.glob("*.ipynb"))
+    ]
     names = [run.notebook.stem for run in runs]
     with pytest.raises(ValueError, match="the record is of no machine, .* all notebooks together, also 01_autoreg"):
         doctor.check_recordable(names[:1])
     doctor.check_recordable(names)
     doctor.record(runs, RATES)
     kept = json.loads(doctor.TIMINGS.read_text())
-    assert kept["notebooks"]["02_gmm"] == {"seconds": 60.0, "cpu_seconds": 100.0, "peak_mib": 512}
+    row = {"seconds": 60.0, "cpu_seconds": 100.0, "peak_mib": 512, "long_cells": {"long": 12}}
+    assert kept["notebooks"]["02_gmm"] == row
     assert kept["machine"]["idle"] is True and kept["machine"]["processor"] and kept["machine"]["rates"] == RATES
     doctor.check_recordable(names[:1])  # the same machine: one notebook alone
     doctor.record([Execution(runs[0].notebook, 5.0, 1.0)], RATES)

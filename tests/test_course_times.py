@@ -97,6 +97,27 @@ def test_a_new_record_is_stated_everywhere_and_nothing_else_changes(tmp_path):
     assert before == {path: path.read_bytes() for path in tmp_path.rglob("*.*")}
 
 
+def test_a_long_cell_says_so_in_its_first_line():
+    """To mend it: as above."""
+    for path in NOTEBOOKS.glob("*.ipynb"):
+        long = RECORD["notebooks"][path.stem].get("long_cells", {})
+        cells = {cell.id: cell.source for cell in nbformat.read(path, as_version=4).cells if cell.cell_type == "code"}
+        said = {id: source.splitlines()[0] for id, source in cells.items() if course_minutes.TAKES.match(source)}
+        assert said == {id: f"# takes about {course_minutes.stated(long[id])}" for id in cells if id in long}, path.stem
+
+
+def test_the_time_of_a_cell_is_stated_once_and_goes_when_it_is_short(tmp_path):
+    path = tmp_path / "notebooks" / "00_toy.ipynb"
+    path.parent.mkdir()
+    nbformat.write(new_notebook(cells=[new_code_cell("x = 1"), new_code_cell("y = 2")]), path)
+    ids = [cell.id for cell in nbformat.read(path, as_version=4).cells][:1]
+    for seconds, words in ((12, "# takes about 20 seconds\n"), (31, "# takes about 40 seconds\n"), (None, "")):
+        long = dict.fromkeys(ids, seconds) if seconds else {}
+        record = {"machine": RECORD["machine"], "notebooks": {path.stem: {"seconds": 60.0, "long_cells": long}}}
+        assert course_minutes.state(record, tmp_path) == [path] and course_minutes.state(record, tmp_path) == []
+        assert [cell.source for cell in nbformat.read(path, as_version=4).cells] == [f"{words}x = 1", "y = 2"]
+
+
 def test_the_limit_of_compute_is_the_same_everywhere():
     fast, slow = SECONDS[True], SECONDS[False]
     words = f"at most {fast} seconds on two idle cores with bfloat16 in hardware, {slow} on two without"

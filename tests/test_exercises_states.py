@@ -87,9 +87,11 @@ def solved(one):
     return compile(one.solution_source, f"<{one.name}>", "exec")
 
 
-def graded(module):
-    """Every exercise of a module, and the verdict on its solution compiled here and now."""
+def graded(module, whole):
+    """Every exercise of a module, those of a whole model if asked, and the verdict on its solution compiled here."""
     for one in (thing for thing in vars(module).values() if isinstance(thing, Exercise)):
+        if one.cases[0].holds is not None and not whole:
+            continue
         scope = {"math": math, "torch": torch, "Tensor": torch.Tensor}
         exec(solved(one), scope)
         yield one, one.grade(scope[one.name], seconds=60)
@@ -105,10 +107,11 @@ def variants():
 @pytest.mark.parametrize("state", STATES.values(), ids=STATES)
 def test_right_functions_pass_and_nothing_is_left_behind(state, variants):
     failed = []
+    whole = state in (STATES["float64"], STATES["the rest"])  # they take longer than all others together
     with kernel(state):
         before = settings()
         for module in variants:
-            failed += [f"{e.key}: {v}" for e, v in graded(module) if not v.passed]
+            failed += [f"{e.key}: {v}" for e, v in graded(module, whole) if not v.passed]
         after = settings()
     assert failed == []
     assert {name for name in before if before[name] != after[name]} == set()

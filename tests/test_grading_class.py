@@ -16,7 +16,7 @@ from gencourse.grading import export
 
 # ------------------------------------------------------------------------------- a class, by the page for instructors
 
-VAE = "03_vae"
+VAE, WHOLE = "03_vae", "vae_from_blank"
 PAGE = (NOTEBOOKS.parent / "docs" / "pages" / "instructors.md").read_text(encoding="utf-8")
 CLASS = {}  # name in the archive: what is done to the notebook that was handed out, or the bytes in its place
 
@@ -26,14 +26,16 @@ def hands_in(name):
 
 
 def all_right(notebook):
+    """All but the whole model, which takes as long to check as all others together."""
     for name, cell in by_name(notebook).items():
-        if cell.metadata.nbgrader.solution:
+        if cell.metadata.nbgrader.solution and name != WHOLE:
             cell.source = getattr(vae, name).solution_source
 
 
 @hands_in("Honest Ada_101_assignsubmission_file_03_vae.ipynb")
-def honest(notebook):
+def diligent(notebook):
     all_right(notebook)
+    by_name(notebook)[WHOLE].source = getattr(vae, WHOLE).solution_source
 
 
 @hands_in("Copy Carl_102_assignsubmission_file/03_vae.ipynb")
@@ -86,9 +88,9 @@ def double(notebook):
 CLASS |= {
     "Broken Bob_106_assignsubmission_file_03_vae.ipynb": lambda text: text[: len(text) // 2],
     "Web Wanda_107_assignsubmission_file_03_vae.ipynb": lambda text: b"<!DOCTYPE html>\n<html></html>",
-    "Named Nick_108_assignsubmission_file/03_vae (1).ipynb": honest,
-    "Many Mia_109_assignsubmission_file/a.ipynb": honest,
-    "Many Mia_109_assignsubmission_file/b.ipynb": honest,
+    "Named Nick_108_assignsubmission_file/03_vae (1).ipynb": all_right,
+    "Many Mia_109_assignsubmission_file/a.ipynb": all_right,
+    "Many Mia_109_assignsubmission_file/b.ipynb": all_right,
     "Void Vic_110_assignsubmission_file/notes.txt": lambda text: b"see my mail",
 }
 
@@ -130,7 +132,8 @@ def table_of(folder):
         return {row["student_id"]: row for row in csv.DictReader(file)}
 
 
-GOOD = ("Honest Ada_101", "Copy Carl_102", "Split Sue_103", "doubledora_105", "Named Nick_108")
+ADA = "Honest Ada_101"
+GOOD = ("Copy Carl_102", "Split Sue_103", "doubledora_105", "Named Nick_108")
 NOT_GRADED = {"Broken Bob_106": "not valid JSON", "Web Wanda_107": "a web page",
               "Many Mia_109": "there is no 03_vae.ipynb; handed in, but not graded: a.ipynb, b.ipynb"}  # fmt: skip
 
@@ -148,12 +151,13 @@ def test_the_steps_of_the_page_grade_a_class(a_class):
     }, said
     rows = table_of(folder)
     assert {row["assignment"] for row in rows.values()} == {VAE}  # nobody handed the other one in
-    assert rows.keys() == {*GOOD, "synsam_104", *NOT_GRADED}
-    full = rows["Honest Ada_101"]["max_score"]
-    assert {name: rows[name]["score"] for name in GOOD} == dict.fromkeys(GOOD, full), said["autograde"]
-    assert all(rows[name]["note"] == "" for name in GOOD)
-    lost = float(full) - float(rows["synsam_104"]["score"])
-    assert lost == export.POINTS[vae.elbo.difficulty]
+    assert rows.keys() == {ADA, *GOOD, "synsam_104", *NOT_GRADED}
+    scores = {name: float(rows[name]["score"]) for name in (ADA, *GOOD, "synsam_104")}
+    assert scores[ADA] == float(rows[ADA]["max_score"]), said["autograde"]
+    short = scores[ADA] - export.POINTS[getattr(vae, WHOLE).difficulty]
+    assert {name: scores[name] for name in GOOD} == dict.fromkeys(GOOD, short), said["autograde"]
+    assert all(rows[name]["note"] == "" for name in (ADA, *GOOD))
+    assert scores["synsam_104"] == short - export.POINTS[vae.elbo.difficulty]
 
 
 @needs_nbgrader
@@ -185,13 +189,13 @@ def test_a_page_of_feedback_gives_nothing_away_and_fetches_nothing(a_class):
     source = (folder / "source" / VAE / f"{VAE}.ipynb").read_text(encoding="utf-8")
     (variant,) = set(re.findall(r"variant=(\d+)", source))
     pages = {path.parts[-3]: path.read_text(encoding="utf-8") for path in (folder / "feedback").rglob("*.html")}
-    assert pages.keys() == {*GOOD, "synsam_104"}
+    assert pages.keys() == {ADA, *GOOD, "synsam_104"}
     for page in pages.values():
         assert variant not in page and "variant" not in page
         assert "Content-Security-Policy" in page and "<script" not in page
         assert re.findall(r"""<(?:script|link|img|iframe)[^>]+(?:src|href)=.?http""", page) == []
         assert re.findall(r"""url\(.?http|@import""", page) == []
-    assert ": passed</b>" in pages["Honest Ada_101"] and "not yet" not in pages["Honest Ada_101"]
+    assert ": passed</b>" in pages[ADA] and "not yet" not in pages[ADA]
     told = html.unescape(re.sub(r"<[^>]+>", "", pages["synsam_104"]))
     assert "There is no elbo, for its cell did not run to its end: SyntaxError: incomplete input, in line" in told
     assert "is not defined" not in told

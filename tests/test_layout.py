@@ -15,6 +15,7 @@ from nbformat.v4 import new_code_cell, new_notebook
 
 from gencourse.claims import CLAIMS
 from gencourse.course.execute import NOTEBOOKS
+from gencourse.course.minutes import TAKES
 from gencourse.course.notebook import KERNELSPEC, checks, is_readable, plain_python
 from gencourse.exercises.machine.answers import is_stub
 
@@ -358,7 +359,7 @@ def faults(notebook):
             found.append(f"{cell.id}: parameters of another run")
         if cell.cell_type != "code":
             continue
-        lines = [line for line in cell.source.splitlines() if line.strip()]
+        lines = [line for line in TAKES.sub("", cell.source).splitlines() if line.strip()]
         if len(lines) > 25:
             found.append(f"{cell.id}: {len(lines)} lines of code")
         if lines and cell.execution_count is None:

@@ -42,6 +42,7 @@ from gencourse.training import native_bfloat16
 ROOT = Path(__file__).resolve().parents[2]
 TIMINGS = Path(__file__).with_name("timings.json")
 MARGIN = 1.4
+LONG = 5  # seconds from which on a cell has its time in the record, and says it
 IDLE = 0.15  # cores that other programs may use in the mean while a record is made
 SHOWN = ("torch", "numpy", "matplotlib", "jupyterlab", "ipywidgets", "papermill", "safetensors", "soundfile")
 
@@ -266,6 +267,7 @@ def record(runs: Sequence[Execution], rates: Mapping[str, float]) -> dict[str, A
             "seconds": round(run.seconds, 1),
             "cpu_seconds": round(run.cpu_seconds, 1),
             "peak_mib": round(run.peak_mib),
+            "long_cells": {cell: round(seconds) for cell, seconds in run.cells.items() if seconds >= LONG},
         }
     today = datetime.date.today().isoformat()
     rates = {name: float(f"{rate:.3g}") for name, rate in rates.items()}

@@ -13,7 +13,7 @@ import threading
 import time
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
@@ -47,7 +47,8 @@ class NotebookError(RuntimeError):
 class Execution:
     """One execution: seconds, peak memory in MiB of the kernel with its children, and what went wrong.
 
-    `cpu_seconds` are those of all its threads; `others` is how many cores other programs used meanwhile, in the mean.
+    `cpu_seconds` are those of all its threads; `others` is how many cores other programs used meanwhile, in the mean;
+    `cells` are the seconds of each code cell, by its id.
     """
 
     notebook: Path
@@ -56,6 +57,7 @@ class Execution:
     error: str | None = None
     cpu_seconds: float = 0.0
     others: float = 0.0
+    cells: Mapping[str, float] = field(default_factory=dict)
 
 
 class Kernel(AsyncKernelManager):
@@ -112,17 +114,27 @@ def execute(
         notebook = read(path)
         target = path if to is None else Path(to) / path.name
         bar = {"desc": f"{path.stem} ({number}/{len(paths)})"} if show_progress else False
-        watch = _Watch()
+        watch, cells = _Watch(), {}
         try:
             done = run(notebook, path.parent, parameters, environment, bar, watch)
-            write(clean(done), target)
-            error = None
+            cleaned = clean(done)
+            write(cleaned, target)
+            cells, error = _seconds_of_cells(done, cleaned), None
         except NotebookError as failure:
             error = str(failure)
             if to is not None:
                 target.unlink(missing_ok=True)
-        runs.append(Execution(path, watch.seconds, watch.peak_mib, error, watch.cpu_seconds, watch.others))
+        runs.append(Execution(path, watch.seconds, watch.peak_mib, error, watch.cpu_seconds, watch.others, cells))
     return runs
+
+
+def _seconds_of_cells(done: NotebookNode, cleaned: NotebookNode) -> dict[str, float]:
+    """{id: seconds} of the code cells, as papermill has measured them; the ids are those of the cleaned notebook."""
+    pairs = zip(done.cells, cleaned.cells, strict=True)
+    took = {
+        cell.id: ran.metadata.get("papermill", {}).get("duration") for ran, cell in pairs if cell.cell_type == "code"
+    }
+    return {cell_id: seconds for cell_id, seconds in took.items() if seconds is not None}
 
 
 def run(

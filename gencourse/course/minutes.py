@@ -1,7 +1,7 @@
 """The minutes that README and the notebooks state: of reading, predictions and exercises, counted, and of compute.
 
 Reading: 150 words a minute, and 15 lines of code, without the cells of exercises. A prediction takes two minutes, an
-exercise those that it names. Compute: that of the record `timings.json`.
+exercise those that it names. Compute: that of the record `timings.json`, of a notebook and of each long cell.
 """
 
 import math
@@ -17,6 +17,7 @@ from gencourse.support.files import write_whole
 
 NUMBERS = {1: "one", 2: "two", 4: "four", 8: "eight"}
 WORDS, LINES, PREDICTION = 150, 15, 2  # words and lines of code a minute; minutes a prediction
+TAKES = re.compile(r"\A# takes [^\n]*\n")  # the first line of a long cell
 MACHINE = r"\w+ idle cores? with(?:out)? bfloat16 in hardware"
 
 
@@ -45,7 +46,7 @@ def reading(notebook: NotebookNode) -> int:
         if cell.cell_type == "markdown":
             words += len(re.sub(r"\$[^$]*\$|<[^>]+>", " ", cell.source).split())
         elif "exercise" not in cell.metadata.get("tags", []):
-            lines += sum(bool(line.strip()) for line in cell.source.splitlines())
+            lines += sum(bool(line.strip()) for line in TAKES.sub("", cell.source).splitlines())
     return 5 * math.ceil((words / WORDS + lines / LINES) / 5)
 
 
@@ -84,8 +85,9 @@ def machine_words(machine: Mapping[str, Any]) -> str:
 def state(record: Mapping[str, Any], root: str | Path) -> list[Path]:
     """Write the minutes into the README and the notebooks below `root`; returns the files that changed.
 
-    In a notebook: the line that begins with **Time.**. In the README: the last four columns of its table, with the sums
-    as its last row, and the words about the machine of the `record`. A file without these is left as it is.
+    In a notebook: the line that begins with **Time.**, and the first line of each long cell. In the README: the last four
+    columns of its table, with the sums as its last row, and the words about the machine of the `record`. A file without
+    these is left as it is.
     """
     root, changed, rows = Path(root), [], {}
     for name, row in record["notebooks"].items():
@@ -93,7 +95,8 @@ def state(record: Mapping[str, Any], root: str | Path) -> list[Path]:
         if path.exists():
             notebook = read(path)
             rows[name] = (reading(notebook), predictions(notebook), doing(notebook), row["seconds"])
-            if _state_in_notebook(notebook, *rows[name]):
+            changes = [_state_in_notebook(notebook, *rows[name]), _state_in_cells(notebook, row.get("long_cells", {}))]
+            if any(changes):
                 write(notebook, path)
                 changed.append(path)
     readme = root / "README.md"
@@ -111,6 +114,16 @@ def _state_in_notebook(notebook: NotebookNode, read_in: int, predicted_in: int, 
     for cell in notebook.cells:
         if cell.cell_type == "markdown":
             source = re.sub(r"^\*\*Time\.\*\*.*? on two cores\.", words, cell.source, flags=re.MULTILINE)
+            changed, cell.source = changed or source != cell.source, source
+    return changed
+
+
+def _state_in_cells(notebook: NotebookNode, seconds: Mapping[str, float]) -> bool:
+    changed = False
+    for cell in notebook.cells:
+        if cell.cell_type == "code" and "exercise" not in cell.metadata.get("tags", []):
+            plain = TAKES.sub("", cell.source)
+            source = f"# takes about {stated(seconds[cell.id])}\n{plain}" if cell.id in seconds else plain
             changed, cell.source = changed or source != cell.source, source
     return changed
 

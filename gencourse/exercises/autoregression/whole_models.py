@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from functools import partial
 
@@ -53,12 +54,13 @@ def laws(
     place = partial(_where, larger)
     seeing = partial(chains.what_is_seen, chain=chain)
     few, more = events(16, small, 1), events(16, larger, 2)
-    seed = integer(0, 10**6, seed=3)
+    seed, places = integer(0, 10**6, seed=3), math.prod(larger)
     return (
         Case(
             more,
             observe=partial(chains.shapes, chain=chain),
             label="a model with logits and samples",
+            shape=(1,),
             holds=lambda observed: True,
             broken=lambda observed: "",
         ),
@@ -66,6 +68,7 @@ def laws(
             events(8, larger, 4),
             observe=partial(chains.alone, chain=chain),
             label=f"each {chain.event} by itself",
+            shape=(2,),
             holds=lambda observed: bool((observed < 1e-3).all()),
             broken=partial(_mixed, chain),
         ),
@@ -73,6 +76,7 @@ def laws(
             more,
             observe=seeing,
             label="no present and no future",
+            shape=(2, places, places),
             holds=lambda observed: not (observed.tril() > SEEN).any(),
             broken=partial(_ahead, chain, place),
         ),
@@ -80,6 +84,7 @@ def laws(
             more,
             observe=seeing,
             label="all of the past",
+            shape=(2, places, places),
             holds=lambda observed: not any(_missed(observed, past).values()),
             broken=partial(_behind, chain, past, place),
         ),
@@ -87,6 +92,7 @@ def laws(
             few,
             observe=partial(chains.sums, chain=chain),
             label="the sum is 1",
+            shape=(2,),
             holds=lambda observed: bool(((observed - 1).abs() < 1e-3).all()),
             broken=partial(_sum, chain, small),
         ),
@@ -94,12 +100,14 @@ def laws(
             events(64, small, 5),
             observe=partial(chains.seeds_and_steps, chain=chain),
             label="data, steps and seeds",
+            shape=(8,),
             **_told(_steps, chain),
         ),
         Case(
             few,
             observe=partial(chains.draws, chain=chain),
             label="chance in sampling",
+            shape=(7,),
             **_told(_chance, chain),
         ),
         Case(
@@ -108,6 +116,7 @@ def laws(
                 chains.learnt, shape=small, seed=seed, steps=KNOWN_STEPS, chain=chain
             ),
             label="training on a known distribution",
+            shape=(7,),
             **_told(_learnt, chain),
             if_right=True,
         ),
@@ -122,6 +131,7 @@ def laws(
             far[0](seed),
             observe=partial(chains.surprise, seed=seed, steps=FAR_STEPS, chain=chain),
             label="samples that depend on all of the past",
+            shape=(3,),
             holds=lambda observed: bool(observed[2].abs() < 6),
             broken=partial(_forgets, chain, far[1]),
             if_right=True,
@@ -129,6 +139,7 @@ def laws(
         Case(
             observe=partial(chains.trained, data=data, seed=seed, steps=steps, chain=chain),
             label="held-out nats after the budget",
+            shape=(3,),
             holds=lambda observed: observed[1] < limit * observed[2],
             broken=budget,
             if_right=True,

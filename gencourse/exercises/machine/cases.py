@@ -69,11 +69,12 @@ class Case:
 
     Where many answers are right, as of a whole model that the reader builds, the case is a law instead:
     holds(observed) replaces the comparison, and broken(observed) says what is wrong; its label is the diagnosis.
+    A law that needs nothing of the reference names the shape of what is observed: the reference is not run for it.
     A case with `if_right` is not tried where one before it is wrong: it takes longer, and could say nothing.
 
     >>> Case(3.0, observe=lambda fn, x: torch.tensor([fn(x), fn(-x)])).run(lambda x: x + 1)
     tensor([ 4., -2.], dtype=torch.float64)
-    >>> positive = Case(3.0, label="positive", holds=lambda y: y > 0, broken=lambda y: f"It is {y}.")
+    >>> positive = Case(3.0, label="positive", holds=lambda y: y > 0, broken=lambda y: f"It is {y}.", shape=())
     >>> positive.right(torch.tensor(2.0), torch.tensor(1.0)), positive.right(torch.tensor(-2.0), torch.tensor(1.0))
     (True, False)
     """
@@ -87,13 +88,16 @@ class Case:
         rtol: float = 1e-4,
         holds: Callable[[Tensor], bool] | None = None,
         broken: Callable[[Tensor], str] | None = None,
+        shape: tuple[int, ...] | None = None,
         if_right: bool = False,
     ) -> None:
         if (holds is None) != (broken is None) or (holds and not label):
             raise ValueError("a law has all of holds, broken and label")
+        if shape is not None and holds is None:
+            raise ValueError("only a law names the shape of what is observed")
         self.arguments, self.label, self.observe = arguments, label, observe
         self.atol, self.rtol = atol, rtol
-        self.holds, self.broken, self.if_right = holds, broken, if_right
+        self.holds, self.broken, self.shape, self.if_right = holds, broken, shape, if_right
 
     def run(self, fn: Callable) -> Tensor:
         arguments = copy.deepcopy(self.arguments)
@@ -101,6 +105,14 @@ class Case:
             self.observe(fn, *arguments).double()
             if self.observe
             else as_numbers(fn(*arguments))
+        )
+
+    def expected(self, reference: Callable) -> Tensor:
+        """What the reference makes of the input; zeros of its shape where a law does not ask for more."""
+        return (
+            self.run(reference)
+            if self.shape is None
+            else torch.zeros(self.shape, dtype=torch.float64)
         )
 
     def right(self, value: Tensor, expected: Tensor) -> bool:
