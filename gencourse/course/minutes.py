@@ -85,9 +85,9 @@ def machine_words(machine: Mapping[str, Any]) -> str:
 def state(record: Mapping[str, Any], root: str | Path) -> list[Path]:
     """Write the minutes into the README and the notebooks below `root`; returns the files that changed.
 
-    In a notebook: the line that begins with **Time.**, and the first line of each long cell. In the README: the last four
-    columns of its table, with the sums as its last row, and the words about the machine of the `record`. A file without
-    these is left as it is.
+    In a notebook: the line that begins with **Time.**, and the first line of each long cell. In the README: the last
+    four columns of its table, with the sums as its last row, and the words about the machine of the `record`. A file
+    without these is left as it is.
     """
     root, changed, rows = Path(root), [], {}
     for name, row in record["notebooks"].items():
