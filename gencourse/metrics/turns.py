@@ -18,7 +18,7 @@ def player_state(player: nn.Module) -> dict[str, list[Tensor]]:
 
 
 def changed(before: Mapping[str, Sequence[Tensor]], after: Mapping[str, Sequence[Tensor]]) -> dict[str, bool]:
-    """For each part of two `player_state`s: is any of its tensors another one?
+    """For each part of two states, made by `player_state`: is any of its tensors another one?
 
     >>> player = nn.Linear(1, 1)
     >>> before = player_state(player)
