@@ -21,7 +21,7 @@ STORED = {
     "blind_spot": ("01_autoregression", "the-blind-spot-02", lambda shown, *film: shown),
     "beads": ("02_gmm", "gaussian-mixtures-from-a-handful-to-infinitely-05", lambda shown, *film: shown),
     "code_map": ("03_vae", "variational-autoencoders-a-mixture-without-end-06", lambda shown, *film: shown[166:448]),
-    "contest": ("04_gan", "adversarial-networks-a-forger-and-a-detective-08",
+    "contest": ("04_gan", "adversarial-networks-a-generator-and-a-discriminator-08",
                 lambda shown, *film: np.concatenate([film[0], film[-1]], 1)),
     "collapse": ("05_failure_modes", "how-often-and-with-which-cure-03", lambda shown, *film: shown),
     "scoreboard": ("06_scoreboard", "exercise-4-whom-does-nobody-beat-04", lambda shown, *film: shown),

@@ -22,10 +22,11 @@ from matplotlib.figure import Figure
 from nbformat.v4 import new_code_cell, new_notebook, new_output
 from PIL import Image
 
-from gencourse import plots, widgets
+from gencourse import metrics, plots, widgets
 from gencourse.course.notebook import clean
 from gencourse.data import mu_law_encode
 from gencourse.models.causal import causal_mask
+from gencourse.training import GANHistory
 
 
 @pytest.fixture(autouse=True)
@@ -98,6 +99,16 @@ FIGURES = {
     "mixture, shares": lambda: plots.mixture(plt.figure().gca(), *toy_mixture(), torch.full((50, 2), 0.5)),
     "heat_maps": lambda: plots.heat_maps({"a": torch.rand(9, 12), "b": hill}, (-2, 2, -1, 1), torch.zeros(3, 2)),
     "lines": lambda: plots.lines([1, 10, 100], {"a": [1, 2, 3], "b": [3, 2, 1]}, "K", "nats", log="xy"),
+    "clouds": lambda: plots.clouds({"a": toy_mixture()[0], "b": 9 * toy_mixture()[0]}, toy_mixture()[2], 3.0),
+    "contest_losses": lambda: plots.contest_losses({"a": GANHistory(loss_d=[1.4] * 30, loss_g=[0.7] * 30)}),
+    "distance_marks": lambda: plots.distance_marks(
+        {"grey": {"floor": {9: metrics.Interval(2.0, 1.0, 3.0, 5)}, "GAN": {9: metrics.Interval(9.0, 8.0, 9.5, 5)}}},
+        "floor",
+    ),
+    "strips": lambda: plots.strips(
+        {"a": ([0.1, 0.2, 0.2], metrics.Interval(0.2, 0.1, 0.3, 3))}, "correlation", {"none": 0.0}, second="clock"
+    ),
+    "loss_and_outcome": lambda: plots.loss_and_outcome(plt.figure().gca(), {"ring": ([1.0, 2.0], [8, 3])}, "modes"),
     "study_shares": lambda: plots.study_shares({f"outcome {i}": {"a": (0.5, 0.4, 0.6)} for i in range(5)}),
 }
 

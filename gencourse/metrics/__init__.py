@@ -32,6 +32,7 @@ from gencourse.metrics.modes import ModeStatistics, mode_statistics
 from gencourse.metrics.pictures import Spectrum, sharpness, slant, spectrum, thickness
 from gencourse.metrics.receptive import reach, receptive_field
 from gencourse.metrics.sounds import warped_distance
+from gencourse.metrics.turns import changed, disturbed_turns, player_state
 
 __all__ = [
     "DensityCoverage",
@@ -47,7 +48,9 @@ __all__ = [
     "c_t",
     "c_t_of_distances",
     "cell_probabilities",
+    "changed",
     "density_coverage",
+    "disturbed_turns",
     "features",
     "frechet_distance",
     "frechet_floor",
@@ -63,6 +66,7 @@ __all__ = [
     "nearest_distance",
     "nearest_ratio",
     "patch_frequencies",
+    "player_state",
     "precision_recall",
     "reach",
     "receptive_field",

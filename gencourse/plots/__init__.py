@@ -5,6 +5,7 @@ hatch or a number says too, so that a grey print reads the same. `use_style` set
 projector, `show` puts a figure on the page with a text for those who cannot see it."""
 
 from gencourse.plots import drawings
+from gencourse.plots.contests import clouds, contest_losses, distance_marks, loss_and_outcome, strips
 from gencourse.plots.curves import growth, learning_curves, lines, nats_bars, study_shares
 from gencourse.plots.fields import (
     FIELD_LEGEND,
@@ -65,11 +66,14 @@ __all__ = [
     "SKY",
     "UNKNOWN",
     "VERMILLION",
+    "clouds",
     "completions",
     "contest",
+    "contest_losses",
     "data_url",
     "decibels",
     "dilations",
+    "distance_marks",
     "display",
     "drawings",
     "field_tiles",
@@ -81,6 +85,7 @@ __all__ = [
     "image_url",
     "learning_curves",
     "lines",
+    "loss_and_outcome",
     "mask",
     "mixture",
     "mu_law",
@@ -94,6 +99,7 @@ __all__ = [
     "spectrogram",
     "spectrograms",
     "study_shares",
+    "strips",
     "svg",
     "use_style",
 ]

@@ -9,6 +9,7 @@ from importlib.resources import files
 from typing import Any
 
 import numpy as np
+from PIL import Image, ImageDraw, ImageFont
 
 from gencourse.plots import (
     image_html,
@@ -130,12 +131,13 @@ def interpolation(
     names: Sequence[str] | None = None,
     alt: str = "An image half-way between two others; dials choose the two, and the place between them.",
     scale: int = 4,
+    labels: bool = False,
     **options: Any,
 ) -> None:
     """Dials for two ends and a place between them: on the page the one end, the image of the place, the other end.
 
     images: (n, n, T, 1, H, W) in [0, 1], ink: from the first end to the second, at the places t. names: of the n ends,
-    by default A, B, C, … options: those of `explorer_html`.
+    by default A, B, C, … labels: write the ends and t above the images. options: those of `explorer_html`.
     """
     images, t = array(images).astype(float), [float(place) for place in t]
     n = len(images)
@@ -148,9 +150,21 @@ def interpolation(
     for i, j, k in itertools.product(range(n), range(n), range(len(t))):
         strip = [images[i, j, 0, 0], gap, images[i, j, k, 0], gap, images[i, j, -1, 0]]
         page = np.rint((1 - np.concatenate(strip, 1).clip(0, 1)) * 7) / 7
-        frames[names[i], names[j], t[k]] = png(page.repeat(scale, 0).repeat(scale, 1))
+        page = page.repeat(scale, 0).repeat(scale, 1)
+        if labels:
+            page = np.concatenate([_words(page.shape[1], (names[i], f"t = {t[k]:g}", names[j])), page])
+        frames[names[i], names[j], t[k]] = png(page)
     options = {"start": (names[0], names[1], t[len(t) // 2])} | options
     explorer({"from": names, "to": names, "t": t}, frames, alt, **options)
+
+
+def _words(width: int, words: Sequence[str], height: int = 24) -> np.ndarray:
+    """A strip of paper with so many words side by side, each in the middle of its part: (height, width), 0 to 1."""
+    strip = Image.new("1", (width, height), 1)  # two shades, which make small files
+    for i, word in enumerate(words):
+        place = ((i + 0.5) * width / len(words), height / 2)
+        ImageDraw.Draw(strip).text(place, word, fill=0, anchor="mm", font=ImageFont.load_default(14))
+    return np.asarray(strip).astype(float)
 
 
 # As SCRIPT: it builds what moves. The image at the place is cut out of the one picture there is.
