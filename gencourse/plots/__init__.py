@@ -5,7 +5,15 @@ hatch or a number says too, so that a grey print reads the same. `use_style` set
 projector, `show` puts a figure on the page with a text for those who cannot see it."""
 
 from gencourse.plots import drawings
-from gencourse.plots.curves import growth, learning_curves, lines, nats_bars, study_shares
+from gencourse.plots.curves import (
+    bits_over_context,
+    growth,
+    learning_curves,
+    lines,
+    nats_bars,
+    paired_gains,
+    study_shares,
+)
 from gencourse.plots.fields import (
     FIELD_LEGEND,
     FUTURE,
@@ -65,6 +73,7 @@ __all__ = [
     "SKY",
     "UNKNOWN",
     "VERMILLION",
+    "bits_over_context",
     "completions",
     "contest",
     "data_url",
@@ -85,6 +94,7 @@ __all__ = [
     "mixture",
     "mu_law",
     "nats_bars",
+    "paired_gains",
     "png",
     "put",
     "raster_frames",
