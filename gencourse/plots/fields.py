@@ -91,7 +91,7 @@ def field_tiles(field: Numbers, position: Sequence[int], scale: int = 10) -> np.
 
 
 FIELD_LEGEND = {
-    "seen (darker: stronger; a logarithmic scale of each panel)": dict(facecolor=plt.get_cmap("Blues")(0.8)),
+    "seen (darker: more, log scale)": dict(facecolor=plt.get_cmap("Blues")(0.8)),
     "past, not seen": dict(facecolor=NOT_SEEN, edgecolor=VERMILLION, hatch="////"),
     "future": dict(facecolor=FUTURE),
     "seen, must not be": dict(facecolor=LEAK),
