@@ -18,7 +18,7 @@ IMAGES = course.ROOT / "docs" / "images"
 # name: notebook and cell, and how the picture is made of those that the cell shows: the first, then a film's in order
 STORED = {
     "start": ("00_start_here", "start-here-03", lambda shown, *film: shown),
-    "blind_spot": ("01_autoregression", "the-blind-spot-02", lambda shown, *film: shown),
+    "blind_spot": ("01_autoregression", "exercise-4-skew-and-back-10", lambda shown, *film: shown),
     "beads": ("02_gmm", "gaussian-mixtures-from-a-handful-to-infinitely-05", lambda shown, *film: shown),
     "code_map": ("03_vae", "variational-autoencoders-a-mixture-without-end-06", lambda shown, *film: shown[166:448]),
     "contest": ("04_gan", "adversarial-networks-a-generator-and-a-discriminator-08",

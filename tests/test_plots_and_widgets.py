@@ -91,6 +91,8 @@ FIGURES = {
     "spectrograms": lambda: plots.spectrograms({"real": tone(), "generated": tone(500)}),
     "growth": lambda: plots.growth([7, 14, 28], {"cached": [1, 4, 16]}, "image side, pixels"),
     "dilations": lambda: plots.dilations([1, 2, 4]),
+    "bits_over_context": lambda: plots.bits_over_context([1.5, 3], [[5.1, 5.0], [5.0, 4.9]], {"table": 5.4}),
+    "paired_gains": lambda: plots.paired_gains({"3 ms instead of 1.5": [0.1, 0.2, -0.1]}, "bits a sample saved"),
     "dilations, many": lambda: plots.dilations([2**i for i in range(9)]),
     "image_grid": lambda: plots.image_grid(digits(7, 1, 28, 28), 4),
     "image_grid, titles": lambda: plots.image_grid(torch.rand(3, 1, 8, 8), 4, ["a", "b", "c"]),

@@ -136,8 +136,8 @@ def nearer_than_a_table_farther_than_digits(ratio: Measured, beyond: Measured) -
     of the network itself, over seeds; above 0 it is farther than real digits are from each other.
     """
     return [
-        below("divergence beyond the floor, network over table", ratio, 0.5, form=".2f"),
-        above("divergence of the network beyond the floor", beyond, 0, "nats", ".5f"),
+        below("divergence less the floor: that of the network divided by that of the table", ratio, 0.5, form=".2f"),
+        above("divergence of the network less the floor", beyond, 0, "nats", ".5f"),
     ]
 
 

@@ -18,6 +18,8 @@ from gencourse.metrics.likelihood import (
     bits_per_sample,
     importance_bound,
     nats,
+    nats_one_by_one,
+    total_probability,
 )
 from gencourse.metrics.likeness import (
     DensityCoverage,
@@ -26,12 +28,14 @@ from gencourse.metrics.likeness import (
     features,
     frechet_distance,
     frechet_floor,
+    legible,
     precision_recall,
 )
 from gencourse.metrics.modes import ModeStatistics, mode_statistics
 from gencourse.metrics.pictures import Spectrum, sharpness, slant, spectrum, thickness
-from gencourse.metrics.receptive import reach, receptive_field
+from gencourse.metrics.receptive import reach, receptive_field, seen_pairs
 from gencourse.metrics.sounds import warped_distance
+from gencourse.metrics.timing import seconds_of, time_sampling
 from gencourse.metrics.turns import changed, disturbed_turns, player_state
 
 __all__ = [
@@ -57,12 +61,14 @@ __all__ = [
     "importance_bound",
     "jensen_shannon",
     "kl_to_standard_normal",
+    "legible",
     "looks_copied",
     "mean_interval",
     "median_interval",
     "mode_statistics",
     "mutual_information",
     "nats",
+    "nats_one_by_one",
     "nearest_distance",
     "nearest_ratio",
     "patch_frequencies",
@@ -70,12 +76,16 @@ __all__ = [
     "precision_recall",
     "reach",
     "receptive_field",
+    "seconds_of",
+    "seen_pairs",
     "share_in_holes",
     "share_interval",
     "sharpness",
     "slant",
     "spectrum",
     "thickness",
+    "time_sampling",
+    "total_probability",
     "total_variation",
     "warped_distance",
 ]

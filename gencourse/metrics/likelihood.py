@@ -26,6 +26,26 @@ def nats(model: nn.Module, x: Tensor, condition: Tensor | None = None, batch_siz
     return torch.cat(parts)
 
 
+@torch.no_grad()
+def total_probability(model: nn.Module, events: Tensor) -> float:
+    """Σp over all `events`, (N, *event_shape): one, if the model is a distribution and these are all there are."""
+    return model.log_prob(events).double().exp().sum().item()
+
+
+@torch.no_grad()
+def nats_one_by_one(model: nn.Module, x: Tensor, seed: int = 0) -> float:
+    """Negative log-likelihood of one image (1, H, W) of zeros and ones as the sum of its H·W conditionals, nats.
+
+    Each conditional is read from an image of its own, which shows the pixels before it, and noise everywhere else.
+    """
+    size, event = x.numel(), x.flatten().long()
+    noise = torch.randint(0, 2, (size, size), generator=torch.Generator().manual_seed(seed))
+    shown = torch.where(torch.ones(size, size).tril(-1) > 0, event, noise).view(size, *x.shape)
+    log_p = torch.cat([model.logits(part).log_softmax(1).flatten(2) for part in shown.split(56)])  # (size, 2, size)
+    place = torch.arange(size)
+    return -log_p[place, event, place].sum().item()
+
+
 def binarisation_entropy(grey: Tensor) -> Tensor:
     """Nats that the dice of `data.binarise` cost in each image, whatever the model: (N, …) uint8 -> (N,) float64.
 

@@ -102,6 +102,23 @@ def precision_recall(real: Tensor, fake: Tensor, k: int = 3) -> PrecisionRecall:
     return PrecisionRecall(precise.double().mean().item(), torch.cat(recalled).double().mean().item())
 
 
+@torch.no_grad()
+def legible(judge: nn.Module, x: Tensor, real: Tensor, sure: float = 0.9, k: int = 3) -> Tensor:
+    """Which images a machine can read, in place of a human: (N, *event_shape), (M, *event_shape) -> (N,) bool.
+
+    An image counts where `judge`, a classifier, gives one class a probability above `sure`, and its features lie among
+    those of `real` images, within the distance from one of them to its k-th nearest neighbour (as in
+    `precision_recall`). Either alone would not do: a classifier can be sure of noise. Real images do not all count, nor
+    does all else fail: measure both beside the samples.
+    """
+    of_x, of_real = features(judge, x), features(judge, real)
+    radii = _radii_of_real(of_real, _neighbour(k, real=of_real))
+    near = torch.zeros(len(x), dtype=torch.bool, device=x.device)
+    for rows, distance in distances(of_real, of_x):
+        near |= (distance < radii[rows, None]).any(0)
+    return near & (judge.head(of_x).softmax(1).amax(1) > sure)
+
+
 class DensityCoverage(NamedTuple):
     """Both about 1 for samples of the same law.
 

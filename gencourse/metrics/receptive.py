@@ -1,7 +1,8 @@
 """Which inputs an output depends on."""
 
 import copy
-from collections.abc import Sequence
+import itertools
+from collections.abc import Callable, Sequence
 
 import torch
 from torch import Tensor, nn
@@ -71,6 +72,19 @@ def reach(model: nn.Module, position: Sequence[int]) -> Tensor:
         x.requires_grad_(True)
         (gradient,) = torch.autograd.grad(_logits_at(opened, x, position).sum(), x)
     return gradient[0] > 0
+
+
+def seen_pairs(model: nn.Module, see: Callable[[nn.Module, Sequence[int]], Tensor]) -> tuple[int, int]:
+    """Pairs of a prediction and an input that it sees, over all predictions: (forbidden ones, allowed ones).
+
+    Forbidden is an input at or after the prediction in reading order, allowed is one before it.
+    see: `receptive_field` or `reach`.
+    """
+    forbidden = allowed = 0
+    for i, position in enumerate(itertools.product(*map(range, model.event_shape))):
+        seen = (see(model, position) > 0).flatten()
+        forbidden, allowed = forbidden + int(seen[i:].sum()), allowed + int(seen[:i].sum())
+    return forbidden, allowed
 
 
 def _shape_around(position: Sequence[int], model: nn.Module) -> tuple[int, ...]:

@@ -6,7 +6,15 @@ projector, `show` puts a figure on the page with a text for those who cannot see
 
 from gencourse.plots import drawings
 from gencourse.plots.contests import clouds, contest_losses, distance_marks, loss_and_outcome, strips
-from gencourse.plots.curves import growth, learning_curves, lines, nats_bars, study_shares
+from gencourse.plots.curves import (
+    bits_over_context,
+    growth,
+    learning_curves,
+    lines,
+    nats_bars,
+    paired_gains,
+    study_shares,
+)
 from gencourse.plots.fields import (
     FIELD_LEGEND,
     FUTURE,
@@ -66,6 +74,7 @@ __all__ = [
     "SKY",
     "UNKNOWN",
     "VERMILLION",
+    "bits_over_context",
     "clouds",
     "completions",
     "contest",
@@ -73,8 +82,8 @@ __all__ = [
     "data_url",
     "decibels",
     "dilations",
-    "distance_marks",
     "display",
+    "distance_marks",
     "drawings",
     "field_tiles",
     "film_frame",
@@ -90,6 +99,7 @@ __all__ = [
     "mixture",
     "mu_law",
     "nats_bars",
+    "paired_gains",
     "png",
     "put",
     "raster_frames",
@@ -98,8 +108,8 @@ __all__ = [
     "show",
     "spectrogram",
     "spectrograms",
-    "study_shares",
     "strips",
+    "study_shares",
     "svg",
     "use_style",
 ]

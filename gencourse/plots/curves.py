@@ -10,7 +10,9 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
+from matplotlib.ticker import LogLocator
 
+from gencourse.metrics import mean_interval
 from gencourse.plots.arrays import array
 from gencourse.plots.page import BLACK, BLUE, COLOURS, DASHES, MARKERS, VERMILLION
 
@@ -23,6 +25,7 @@ def nats_bars(
     published: Mapping[str, float] | None = None,
     dice: float | None = None,
     stored: Mapping[str, float] | None = None,
+    grouped: bool = False,
 ) -> Figure:
     """Test nats per image, measured here (plain bars) and published (hatched), the best at the top.
 
@@ -32,6 +35,7 @@ def nats_bars(
     average over the draws, and behind each number measured in the course stand the nats beyond it (published ones have
     test images of their own).
 
+    grouped: the kinds stand in three groups, measured here at the bottom; each is ordered by itself.
     rows: {name: nats}, or {name: [nats of each seed]}: the bar is the mean, a line shows the range.
     published: {"name (source, table)": nats}, shown with the digits they are given with.
     """
@@ -49,7 +53,8 @@ def nats_bars(
     for name, values, _ in entries:
         if values.ndim != 1 or values.size == 0 or not np.isfinite(values).all():
             raise ValueError(f"{name!r} has {values.tolist()}; expected nats, one number or one for each seed")
-    entries.sort(key=lambda entry: -entry[1].mean())
+    kinds = list(looks)
+    entries.sort(key=lambda entry: (kinds.index(entry[2]) if grouped else 0, -entry[1].mean()))
     figure, ax = plt.subplots(figsize=(8.6, 1.35 + 0.43 * len(entries)), layout="constrained")
     largest = max(values.max() for _, values, _ in entries)
     for y, (_, values, kind) in enumerate(entries):
@@ -57,14 +62,15 @@ def nats_bars(
         if len(values) > 1:
             spread = [[values.mean() - values.min()], [values.max() - values.mean()]]
             ax.errorbar(values.mean(), y, xerr=spread, color="black", capsize=5, linewidth=2)
-        beyond = "" if dice is None or kind == "published" else f"  ({values.mean() - dice:.1f} beyond)"
+        word = "above the dice" if grouped else "beyond"
+        beyond = "" if dice is None or kind == "published" else f"  ({values.mean() - dice:.1f} {word})"
         number = f"{values.mean():g}" if kind == "published" else f"{values.mean():.1f}"
         ax.text(values.max() + largest * 0.02, y, number + beyond, va="center", fontsize=12)
     ax.set_yticks(range(len(entries)), [name for name, _, _ in entries])
     longest = max(len(name) for name, _, _ in entries)  # long names leave the axes narrow, and less room for numbers
-    room = 1.14 if dice is None else 1.3 + longest / 100
+    room = 1.14 if dice is None else 1.3 + longest / 100 + 0.15 * grouped
     ax.set(xlabel="test nats per image (lower is better)", xlim=(0, largest * room))
-    ax.set_ylabel("model")
+    ax.set_ylabel("" if grouped else "model")
     ax.tick_params(axis="y", length=0)
     shown = {kind for _, _, kind in entries} | {"measured here"}
     handles = [Patch(**look, label=kind) for kind, look in looks.items() if kind in shown]
@@ -117,11 +123,13 @@ def learning_curves(
     ylabel: str = "nats per example",
     window: int = 50,
     ax: Axes | None = None,
+    since: int = 0,
 ) -> Axes:
     """Loss against "steps" or "seconds": lines for training batches, smoothed, markers for what was measured.
 
     histories: {name: History}, with `loss` (a number a step), `measured` ((step, value) pairs) and `seconds`.
-    The vertical axis leaves out the fall of the first steps, which would squeeze all that follows.
+    since: the vertical axis shows what the curves do from this step on; 0 takes a fifth of the steps, as their fall
+        at the start would squeeze all that follows.
     """
     if x not in ("steps", "seconds"):
         raise ValueError(f"x is {x!r}; expected 'steps' or 'seconds'")
@@ -150,7 +158,7 @@ def learning_curves(
                 label=f"{name}, held out",
             )
             later += values[steps > 0.1 * len(loss)].tolist()
-        later += smooth[len(loss) // 5 :].tolist()
+        later += smooth[min(since, len(loss) - 1) or len(loss) // 5 :].tolist()
     low, high = min(later), max(later)
     margin = 0.1 * (high - low) or 1
     ax.set_ylim(low - margin, high + 2 * margin)
@@ -159,8 +167,17 @@ def learning_curves(
     return ax
 
 
-def growth(sizes: Sequence[float], seconds: Mapping[str, Sequence[float]], xlabel: str, ax: Axes | None = None) -> Axes:
+def growth(
+    sizes: Sequence[float],
+    seconds: Mapping[str, Sequence[float]],
+    xlabel: str,
+    ax: Axes | None = None,
+    ylabel: str = "seconds",
+    slopes: Sequence[float] = (),
+) -> Axes:
     """Seconds against size on logarithmic axes, {name: seconds}, with a slope of each.
+
+    slopes: exponents for which a dotted line of reference starts at the first point of the first curve.
 
     The slope is that of a straight line through the larger half of the sizes (the legend says how many): there
     cost ∝ size^slope, about.
@@ -185,10 +202,72 @@ def growth(sizes: Sequence[float], seconds: Mapping[str, Sequence[float]], xlabe
             linestyle=DASHES[i % len(DASHES)],
             label=f"{name}: slope {slope:.1f} over the {len(largest)} largest sizes",
         )
-    ax.set(xscale="log", yscale="log", xlabel=xlabel, ylabel="seconds")
+    start = next(iter(seconds.values()))[0]
+    for slope, grey in zip(slopes, ("0.35", "0.6")):
+        line = start * (sizes / sizes[0]) ** slope
+        ax.plot(sizes, line, color=grey, linestyle=":", linewidth=2, label=f"for reference: slope {slope:g}")
+    ax.set(xscale="log", yscale="log", xlabel=xlabel, ylabel=ylabel)
+    if slopes:
+        ax.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+        ax.yaxis.set_major_formatter("{x:g}")
     ax.set_xticks(sizes, [f"{size:g}" for size in sizes])
     ax.minorticks_off()
     ax.legend()
+    return ax
+
+
+def bits_over_context(
+    context: Sequence[float], runs: Sequence[Sequence[float]], references: Mapping[str, float]
+) -> Axes:
+    """Bits a sample against context in milliseconds: a thin line for each seed, their mean, and lines of reference.
+
+    context: (n,) milliseconds. runs: (seeds, n) bits. references: {name: bits}, each named above or below its line.
+    """
+    runs = array(runs).astype(float)
+    if runs.ndim != 2 or runs.shape[1] != len(context):
+        raise ValueError(f"runs have shape {runs.shape}; expected (seeds, {len(context)}), one number for each context")
+    ax = plt.subplots(figsize=(8, 4.4), layout="constrained")[1]
+    for i, row in enumerate(runs):
+        ax.plot(context, row, color="0.65", linewidth=1, label=None if i else f"each of {len(runs)} seeds")
+    ax.plot(context, runs.mean(0), "o-", color=BLUE, linewidth=2.5, label="mean over seeds")
+    for i, (name, bits) in enumerate(references.items()):
+        ax.axhline(bits, color="black", linestyle=DASHES[1 + i % 2], linewidth=1.5)
+        ax.annotate(name, (context[-1], bits), (0, 4), textcoords="offset points", ha="right", fontsize=12)
+    ax.set(xscale="log", xlabel="context (ms, logarithmic)", ylabel="bits a sample, unheard words")
+    ax.margins(y=0.12)
+    ax.set_xticks(context, [f"{value:.3g}" for value in context])
+    ax.minorticks_off()
+    ax.legend(loc="center left")
+    return ax
+
+
+def paired_gains(
+    gains: Mapping[str, Sequence[float]], ylabel: str, names: tuple[str, str] = ("better", "worse")
+) -> Axes:
+    """One column of dots a comparison, a dot a seed, with their mean, its 95 % interval, and a line at zero.
+
+    gains: {comparison: difference of each seed}. names: what a number above zero and one below it say.
+    """
+    if not gains or not all(len(values) for values in gains.values()):
+        raise ValueError("gains is empty; expected {comparison: one number for each seed}")
+    ax = plt.subplots(figsize=(8, 4.2), layout="constrained")[1]
+    for x, values in enumerate(array(values).astype(float) for values in gains.values()):
+        n = len(values)
+        places = x - 0.12 + 0.24 * np.arange(n) / max(1, n - 1) - 0.18
+        ax.plot(places, values, "o", color=BLUE, markersize=6, alpha=0.75, label=None if x else "one seed")
+        known = mean_interval(values.tolist())
+        if math.isfinite(known.low):
+            ends = [[known.value - known.low], [known.high - known.value]]
+            label = None if x else "mean, 95 % interval"
+            ax.errorbar(x + 0.12, known.value, ends, fmt="D", color=VERMILLION, capsize=6, label=label)
+    ax.axhline(0, color="black", linestyle="--", linewidth=1.5)
+    for words, up in zip(names, (True, False)):
+        place = (0.99, 0.97 if up else 0.03)
+        ax.text(*place, words, transform=ax.transAxes, ha="right", va="top" if up else "bottom", fontsize=12)
+    ax.set_xticks(range(len(gains)), list(gains))
+    ax.set(xlabel="comparison, in pairs of one seed", ylabel=ylabel, xlim=(-0.6, len(gains) - 0.4))
+    ax.margins(y=0.2)
+    ax.legend(loc="upper center", bbox_to_anchor=(0.5, 1.16), ncols=2)
     return ax
 
 

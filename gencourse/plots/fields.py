@@ -91,7 +91,7 @@ def field_tiles(field: Numbers, position: Sequence[int], scale: int = 10) -> np.
 
 
 FIELD_LEGEND = {
-    "seen (darker: more)": dict(facecolor=plt.get_cmap("Blues")(0.8)),
+    "seen (darker: more, log scale)": dict(facecolor=plt.get_cmap("Blues")(0.8)),
     "past, not seen": dict(facecolor=NOT_SEEN, edgecolor=VERMILLION, hatch="////"),
     "future": dict(facecolor=FUTURE),
     "seen, must not be": dict(facecolor=LEAK),
@@ -129,7 +129,7 @@ def receptive_fields(fields: Mapping[str, Numbers], position: Sequence[int], col
     rows = math.ceil(len(fields) / columns)
     width = max(2.55 * columns + 0.5, 6.4)
     leak = any(_leaks(field, position) for field in fields.values())
-    legend_rows = 1 if width > (9.5 if leak else 8) else 2
+    legend_rows = 1 if width > (9.5 if leak else 8) else 2 if width > 6.4 else 3
     height = rows * ((width - 0.7) / columns + 1.05) + 0.15 + 0.3 * legend_rows
     figure, axes = plt.subplots(rows, columns, figsize=(width, height), squeeze=False, layout="constrained")
     for ax, (name, field) in zip(axes.flat, fields.items(), strict=False):
@@ -140,8 +140,10 @@ def receptive_fields(fields: Mapping[str, Numbers], position: Sequence[int], col
         if ax.figure is not None:
             ax.set_ylabel("")
             ax.set_yticklabels([])
-    names = [name for name in FIELD_LEGEND if leak or "must not" not in name]
-    handles = [Patch(**{"edgecolor": "0.4", **FIELD_LEGEND[name]}) for name in names]
+    shades = any(len(set(array(field)[array(field) > 0].tolist())) > 1 for field in fields.values())
+    looks = FIELD_LEGEND if shades else PLAIN_FIELD_LEGEND
+    names = [name for name in looks if leak or "must not" not in name]
+    handles = [Patch(**{"edgecolor": "0.4", **looks[name]}) for name in names]
     handles.append(Line2D([], [], color="black", marker="x", markersize=9, markeredgewidth=2, linestyle="none"))
     columns = math.ceil(len(handles) / legend_rows)
     figure.legend(handles, [*names, "predicted"], loc="outside lower center", ncols=columns)
@@ -204,7 +206,7 @@ def dilations(
     ax.set(xlim=(-shown * 1.02, 0.02 * shown), ylim=(-0.4, top + 0.4))
     ax.xaxis.set_major_locator(plt.MaxNLocator(integer=True, nbins=9))
     ax.xaxis.set_major_formatter(lambda value, _: f"{abs(value):.0f}")
-    ax.set_title(f"sees {reach:,} samples = {1000 * reach / sample_rate:.3g} ms")
+    ax.set_title(f"★ sees {reach:,} samples (orange) = {1000 * reach / sample_rate:.3g} ms, and predicts ✖")
     ax.spines["left"].set_visible(False)
     ax.tick_params(axis="y", length=0)
     return figure

@@ -17,11 +17,13 @@ def image_grid(
     titles: Sequence[str] | None = None,
     levels: int | None = None,
     rows: Sequence[str] | None = None,
+    scale: int | None = None,
 ) -> Figure:
     """Images side by side, ink dark on paper: (N, 1, H, W), binary, uint8 grey, or floats in [0, 1].
 
     levels: where pixels are indices 0 … levels - 1 of more than two and fewer than 256 greys.
     titles: one above each image; else the grid has none. rows: one at the left of each row.
+    scale: points of the figure for a pixel of an image; by default so many that an image is 56 or 84 wide.
     """
     images = check_images(images, "images", levels)
     n, height, width = images.shape
@@ -33,7 +35,7 @@ def image_grid(
     n_rows = math.ceil(n / columns)
     if rows is not None and len(rows) != n_rows:
         raise ValueError(f"{len(rows)} names for {n_rows} rows; expected one each")
-    scale = max(1, round(56 / width)) if titles is None else max(1, round(84 / width))
+    scale = scale or max(1, round((56 if titles is None else 84) / width))
     above, gap = (0 if titles is None else 26), 3
     step_x, step_y = width * scale + gap, height * scale + gap + above
     left = 0 if rows is None else 16 + 12 * max(map(len, rows))

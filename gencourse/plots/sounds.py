@@ -40,8 +40,11 @@ def spectrogram(
     return ax
 
 
-def spectrograms(waveforms: Mapping[str, Numbers], sample_rate: int = SAMPLE_RATE) -> Figure:
-    """Sounds side by side, {name: (T,)}: the waveforms, and the spectrograms on one scale of colours."""
+def spectrograms(waveforms: Mapping[str, Numbers], sample_rate: int = SAMPLE_RATE, mark: float | None = None) -> Figure:
+    """Sounds side by side, {name: (T,)}: the waveforms, and the spectrograms on one scale of colours.
+
+    mark: a time in seconds at which a dashed line stands in every panel.
+    """
     if not waveforms:
         raise ValueError("waveforms is empty; expected {name: (T,) in [-1, 1]}")
     high = max(math.ceil(decibels(w).max() / 5) * 5 for w in waveforms.values())
@@ -66,6 +69,9 @@ def spectrograms(waveforms: Mapping[str, Numbers], sample_rate: int = SAMPLE_RAT
         below.label_outer()
         below.xaxis.set_major_locator(plt.MaxNLocator(3, steps=[1, 2, 2.5, 5]))
         below.xaxis.set_major_formatter("{x:g}")
+        if mark is not None:
+            above.axvline(mark, color="black", linestyle="--")
+            below.axvline(mark, color="white", linestyle="--", linewidth=2)
     bar = figure.colorbar(axes[1, 0].images[0], ax=axes[1], aspect=14, pad=0.02)
     bar.set_label("level, dB")
     return figure

@@ -584,10 +584,11 @@ def load(name: str) -> Packed:
         ) from error
 
 
-def over_seeds(chapter: str, name: str) -> list[Any]:
+def over_seeds(chapter: str, name: str, here: Any = None) -> list[Any]:
     """What the shipped runs of a chapter noted under this name, one entry for each seed, in the order of the seeds.
 
-    chapter: "01", as in 01_autoregression. While the runs are being made there is nothing yet: the list is empty.
+    chapter: "01", as in 01_autoregression. While the runs are being made there is nothing yet: the list is empty, or
+        holds `here`, what this run has noted, where that is given.
     Raises DataError where they are missing otherwise, and KeyError for a name that was not noted in all of them.
     """
     try:
@@ -596,6 +597,6 @@ def over_seeds(chapter: str, name: str) -> list[Any]:
             raise KeyError(f"the runs of chapter {chapter} noted no {name!r}; they noted {', '.join(runs[0].result)}")
     except (DataError, KeyError):
         if being_noted():
-            return []
+            return [] if here is None else [here]
         raise
     return [run.result[name] for run in runs]

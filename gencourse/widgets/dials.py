@@ -37,11 +37,18 @@ from gencourse.widgets.block import (
 
 
 def explorer(
-    dials: Mapping[str, Sequence], frames: Callable[..., Picture] | Mapping[Any, Picture], alt: str, **options: Any
+    dials: Mapping[str, Sequence],
+    frames: Callable[..., Picture] | Mapping[Any, Picture],
+    alt: str,
+    in_print: bytes | None = None,
+    **options: Any,
 ) -> None:
-    """Put pictures on the page that dials choose among. Arguments: those of `explorer_html`."""
+    """Put pictures on the page that dials choose among. Arguments: those of `explorer_html`.
+
+    in_print: the PNG that stands where nothing moves; by default the picture that is shown first.
+    """
     block = explorer_html(dials, frames, alt, **options)
-    put(block, still(block), alt)
+    put(block, in_print or still(block), alt)
 
 
 def explorer_html(

@@ -5,6 +5,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import ipywidgets
+import matplotlib.pyplot as plt
 from matplotlib.figure import Figure
 
 from gencourse.plots import (
@@ -17,6 +18,7 @@ from gencourse.plots import (
     image_html,
     png,
     put,
+    receptive_fields,
 )
 from gencourse.plots.arrays import Numbers, array
 from gencourse.widgets.block import item_of
@@ -50,6 +52,9 @@ def receptive_field_explorer(
         return seen + leak
 
     options = {"captions": caption, "legend": field_legend(shades)} | options
+    first = tuple(options.get("start", next(iter(fields))))
+    printed = _in_print("mask {} first, {} blocks, {}".format(*first), item_of(fields, first), position)
+    options = {"in_print": printed} | options
     explorer(dials, lambda *key: field_tiles(item_of(fields, key), position, scale), alt, **options)
 
 
@@ -119,13 +124,14 @@ def live_receptive_field(
     ]
     picture = ipywidgets.HTML()
 
-    def redraw(_: object = None) -> tuple[bytes, str] | None:
+    def redraw(_: object = None) -> tuple[Numbers, str] | None:
         choice = [dial.value for dial in dials]
         try:
-            content = png(field_tiles(array(build(*choice)), position, scale))
+            field = array(build(*choice))
+            content = png(field_tiles(field, position, scale))
             alt = "Receptive field: kernel {}, blocks after the first layer: {}, stacks: {}.".format(*choice)
             picture.value = image_html(content, alt)
-            return content, alt
+            return field, alt
         except Exception as error:  # the reader's own function: its error belongs beside the dials
             picture.value = f"<pre>{html.escape(f'{type(error).__name__}: {error}')}</pre>"
 
@@ -136,9 +142,18 @@ def live_receptive_field(
     if drawn is None:
         display(box | {"text/plain": "The model could not be built."})
         return
-    content, alt = drawn
+    field, alt = drawn
+    content = _in_print("kernel {}, {} blocks, {}".format(*(dial.value for dial in dials)), field, position)
     words = f"{alt} Run this cell for dials that change kernel, blocks and stacks."
     put(f"{image_html(content, words)}<p>Run this cell for dials.</p>", content, words, box)
+
+
+def _in_print(title: str, field: Numbers, position: Sequence[int]) -> bytes:
+    """A receptive field with its axes and its legend, for where nothing moves."""
+    figure = receptive_fields({title: field}, position)
+    content = png(figure)
+    plt.close(figure)
+    return content
 
 
 def field_legend(shades: bool = True) -> str:
