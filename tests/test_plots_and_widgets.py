@@ -98,8 +98,19 @@ FIGURES = {
     "mixture, shares": lambda: plots.mixture(plt.figure().gca(), *toy_mixture(), torch.full((50, 2), 0.5)),
     "heat_maps": lambda: plots.heat_maps({"a": torch.rand(9, 12), "b": hill}, (-2, 2, -1, 1), torch.zeros(3, 2)),
     "lines": lambda: plots.lines([1, 10, 100], {"a": [1, 2, 3], "b": [3, 2, 1]}, "K", "nats", log="xy"),
+    "nats_over_minutes": lambda: plots.nats_over_minutes({"a": ([5, 9], [91, 85])}, {"b": ([4, 8], [95, 88])}),
+    "clouds": lambda: plots.clouds({f"fault {i}": toy_mixture()[0] for i in range(7)}, toy_mixture()[0]),
+    "over_draws": lambda: plots.over_draws([1, 10], {"a": ([(1, 0, 2), (2, 1, 3)], "equal")}, "draws"),
+    "groups": lambda: plots.groups({"a": {"x": [9.0, 90.0], "y": [80.0]}}, {"a": plots.Band(4, 8, "floor")}),
+    "fast_and_good": lambda: plots.fast_and_good(
+        {"a": plots.Contestant(0.1, 9.0, 5.0, 12.0, "exact", True, "80 nats", True),
+         "b": plots.Contestant(10.0, 30.0, 20.0, 40.0, "none", False, "")}, (4.0, 6.0), 3.0),
+    "beside_lines": lambda: plots.beside_lines(
+        {"a": ({"x": (1.0, 0.5, 2.0)}, "seconds", plots.Band(1, 1, "limit")),
+         "b": ({"x": (1.0, 0.5, 2.0)}, "share", plots.Band(0.9, 1.1, "floor"))}, {"a": None}),
+    "taken_for": lambda: plots.taken_for([[2, 1], [0, 3], [1, 1]], ["a", "b", "nothing"], ["a", "b"], 2),
     "study_shares": lambda: plots.study_shares({f"outcome {i}": {"a": (0.5, 0.4, 0.6)} for i in range(5)}),
-}
+}  # fmt: skip
 
 
 @pytest.mark.parametrize("name", FIGURES)

@@ -5,6 +5,17 @@ hatch or a number says too, so that a grey print reads the same. `use_style` set
 projector, `show` puts a figure on the page with a text for those who cannot see it."""
 
 from gencourse.plots import drawings
+from gencourse.plots.boards import (
+    Band,
+    Contestant,
+    beside_lines,
+    clouds,
+    fast_and_good,
+    groups,
+    nats_over_minutes,
+    over_draws,
+    taken_for,
+)
 from gencourse.plots.curves import growth, learning_curves, lines, nats_bars, study_shares
 from gencourse.plots.fields import (
     FIELD_LEGEND,
@@ -65,6 +76,10 @@ __all__ = [
     "SKY",
     "UNKNOWN",
     "VERMILLION",
+    "Band",
+    "Contestant",
+    "beside_lines",
+    "clouds",
     "completions",
     "contest",
     "data_url",
@@ -72,8 +87,10 @@ __all__ = [
     "dilations",
     "display",
     "drawings",
+    "fast_and_good",
     "field_tiles",
     "film_frame",
+    "groups",
     "growth",
     "heat_maps",
     "image_grid",
@@ -85,6 +102,8 @@ __all__ = [
     "mixture",
     "mu_law",
     "nats_bars",
+    "nats_over_minutes",
+    "over_draws",
     "png",
     "put",
     "raster_frames",
@@ -95,5 +114,6 @@ __all__ = [
     "spectrograms",
     "study_shares",
     "svg",
+    "taken_for",
     "use_style",
 ]
