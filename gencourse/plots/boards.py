@@ -90,7 +90,7 @@ def groups(panels: Mapping[str, Mapping[str, Sequence[float]]], references: Mapp
 
     A panel whose values and band differ by more than a factor of ten has a logarithmic axis.
     """
-    figure, axes = plt.subplots(1, len(panels), figsize=(2.9 * len(panels), 3.7), squeeze=False, layout="constrained")
+    figure, axes = plt.subplots(1, len(panels), figsize=(2.7 * len(panels), 3.7), squeeze=False, layout="constrained")
     for ax, (title, values_of) in zip(axes.flat, panels.items()):
         for i, values in enumerate(values_of.values()):
             beside = [i + 0.03 * (number - (len(values) - 1) / 2) for number in range(len(values))]
@@ -114,7 +114,7 @@ def _band(ax: Axes, band: Band) -> None:
 
 
 class Contestant(NamedTuple):
-    """A mark of `fast_and_good`: a distance with the ends of its interval; `left`: its words stand left of it."""
+    """A mark of `fast_and_good`: a distance and the ends of its interval; where its words stand: left, points up."""
 
     milliseconds: float
     distance: float
@@ -124,6 +124,7 @@ class Contestant(NamedTuple):
     front: bool
     words: str
     left: bool = False
+    up: float = 0.0
 
 
 def fast_and_good(contestants: Mapping[str, Contestant], floor: tuple[float, float], good: float) -> Figure:
@@ -141,7 +142,7 @@ def fast_and_good(contestants: Mapping[str, Contestant], floor: tuple[float, flo
     places = [each.milliseconds for each in contestants.values()]
     for name, each in contestants.items():
         aside, off = ("right", -13) if each.left else ("left", 13)
-        ax.annotate(f"{name}\n{each.words}".strip(), (each.milliseconds, each.distance), (off, 0),
+        ax.annotate(f"{name}\n{each.words}".strip(), (each.milliseconds, each.distance), (off, each.up),
                     textcoords="offset points", va="center", ha=aside, fontsize=11)  # fmt: skip
     bands = ((floor, "0.8", None, "two sets of test digits"),
              ([good * end for end in floor], "none", "///", f"border of good: {good:g} times that"))  # fmt: skip
@@ -156,7 +157,7 @@ def fast_and_good(contestants: Mapping[str, Contestant], floor: tuple[float, flo
     handles = [Line2D([], [], linestyle="", marker=m, color=c, markersize=10, label=w) for w, (m, c) in looks.items()]
     handles += [Line2D([], [], linestyle="", marker="o", color="black", markersize=10, label="on the front"),
                 Line2D([], [], linestyle="", marker="o", color="black", markerfacecolor="white", markersize=10,
-                       label="beaten on both axes")]  # fmt: skip
+                       label="another is as good or better on both")]  # fmt: skip
     handles += [Patch(facecolor="white" if hatch else colour, edgecolor="0.7", hatch=hatch, label=words)
                 for _, colour, hatch, words in bands]  # fmt: skip
     figure.legend(handles=handles, loc="outside upper center", ncols=4, fontsize=10)
@@ -172,7 +173,7 @@ def beside_lines(
     linear; None: nowhere.
     """
     sizes = [len(marks) + 1.6 for marks, *_ in panels.values()]
-    figure, axes = plt.subplots(len(panels), 1, figsize=(9, 0.36 * sum(sizes) + 1), height_ratios=sizes,
+    figure, axes = plt.subplots(len(panels), 1, figsize=(9, 0.3 * sum(sizes) + 1), height_ratios=sizes,
                                 layout="constrained")  # fmt: skip
     for ax, (title, (marks, xlabel, line)) in zip(axes, panels.items()):
         for y, (value, low, high, *_) in enumerate(marks.values()):
@@ -201,7 +202,7 @@ def beside_lines(
 def taken_for(counts: object, rows: Sequence[str], columns: Sequence[str], told: int) -> Figure:
     """Who is taken for whom: counts in the cells; the right answer of each of the first `told` rows has a frame."""
     counts = array(counts)
-    figure, ax = plt.subplots(figsize=(6.6, 5.4), layout="constrained")
+    figure, ax = plt.subplots(figsize=(5.4, 5.4), layout="constrained")
     ax.imshow(counts / counts.sum(1, keepdims=True), cmap="Greys", vmin=0, vmax=1.3)
     for y, row in enumerate(counts):
         for x, count in enumerate(row):
@@ -214,4 +215,6 @@ def taken_for(counts: object, rows: Sequence[str], columns: Sequence[str], told:
     ax.set(yticks=range(len(rows)), yticklabels=list(rows), ylabel="told", xticks=range(len(columns)),
            xlabel="taken for (framed: the word that was told)")  # fmt: skip
     ax.set_xticklabels(list(columns), rotation=90)
+    right, of = sum(counts[i, i] for i in range(told)), counts[:told].sum()
+    ax.set_title(f"in the frames: {right:.0f} of {of:.0f}; by guessing {of / len(columns):.0f}")
     return figure
