@@ -111,8 +111,19 @@ FIGURES = {
         {"a": ([0.1, 0.2, 0.2], metrics.Interval(0.2, 0.1, 0.3, 3))}, "correlation", {"none": 0.0}, second="clock"
     ),
     "loss_and_outcome": lambda: plots.loss_and_outcome(plt.figure().gca(), {"ring": ([1.0, 2.0], [8, 3])}, "modes"),
+    "nats_over_minutes": lambda: plots.nats_over_minutes({"a": ([5, 9], [91, 85])}, {"b": ([4, 8], [95, 88])}),
+    "faulty_clouds": lambda: plots.faulty_clouds({f"fault {i}": toy_mixture()[0] for i in range(7)}, toy_mixture()[0]),
+    "over_draws": lambda: plots.over_draws([1, 10], {"a": ([(1, 0, 2), (2, 1, 3)], "equal")}, "draws"),
+    "groups": lambda: plots.groups({"a": {"x": [9.0, 90.0], "y": [80.0]}}, {"a": plots.Band(4, 8, "floor")}),
+    "fast_and_good": lambda: plots.fast_and_good(
+        {"a": plots.Contestant(0.1, 9.0, 5.0, 12.0, "exact", True, "80 nats", True),
+         "b": plots.Contestant(10.0, 30.0, 20.0, 40.0, "none", False, "")}, (4.0, 6.0), 3.0),
+    "beside_lines": lambda: plots.beside_lines(
+        {"a": ({"x": (1.0, 0.5, 2.0)}, "seconds", plots.Band(1, 1, "limit")),
+         "b": ({"x": (1.0, 0.5, 2.0)}, "share", plots.Band(0.9, 1.1, "floor"))}, {"a": None}),
+    "taken_for": lambda: plots.taken_for([[2, 1], [0, 3], [1, 1]], ["a", "b", "nothing"], ["a", "b"], 2),
     "study_shares": lambda: plots.study_shares({f"outcome {i}": {"a": (0.5, 0.4, 0.6)} for i in range(5)}),
-}
+}  # fmt: skip
 
 
 @pytest.mark.parametrize("name", FIGURES)

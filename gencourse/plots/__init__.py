@@ -5,6 +5,17 @@ hatch or a number says too, so that a grey print reads the same. `use_style` set
 projector, `show` puts a figure on the page with a text for those who cannot see it."""
 
 from gencourse.plots import drawings
+from gencourse.plots.boards import (
+    Band,
+    Contestant,
+    beside_lines,
+    fast_and_good,
+    faulty_clouds,
+    groups,
+    nats_over_minutes,
+    over_draws,
+    taken_for,
+)
 from gencourse.plots.contests import clouds, contest_losses, distance_marks, loss_and_outcome, strips
 from gencourse.plots.curves import (
     bits_over_context,
@@ -74,6 +85,9 @@ __all__ = [
     "SKY",
     "UNKNOWN",
     "VERMILLION",
+    "Band",
+    "Contestant",
+    "beside_lines",
     "bits_over_context",
     "clouds",
     "completions",
@@ -85,8 +99,11 @@ __all__ = [
     "display",
     "distance_marks",
     "drawings",
+    "fast_and_good",
+    "faulty_clouds",
     "field_tiles",
     "film_frame",
+    "groups",
     "growth",
     "heat_maps",
     "image_grid",
@@ -99,6 +116,8 @@ __all__ = [
     "mixture",
     "mu_law",
     "nats_bars",
+    "nats_over_minutes",
+    "over_draws",
     "paired_gains",
     "png",
     "put",
@@ -111,5 +130,6 @@ __all__ = [
     "strips",
     "study_shares",
     "svg",
+    "taken_for",
     "use_style",
 ]

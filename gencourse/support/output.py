@@ -5,6 +5,7 @@ import shlex
 import shutil
 import sys
 import unicodedata
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TextIO
 
@@ -27,6 +28,20 @@ def plain_signs(stream: TextIO) -> None:
 def say(text: str) -> None:
     """Print, with plain signs in place of those that the output does not have."""
     print(_as_shown(text))
+
+
+def table(head: Sequence[str], rows: Mapping[str, Sequence[str]]) -> None:
+    """Print rows of words below each other, {name: one word for each column of the head}: names left, words right.
+
+    >>> table(["nats"], {"PixelCNN": ["85.47"], "GAN": ["none"]})
+                nats
+    PixelCNN   85.47
+    GAN         none
+    """
+    wide = [max(map(len, column)) for column in zip(head, *rows.values(), strict=True)]
+    names = max(map(len, rows))
+    for name, words in {"": head, **rows}.items():
+        say(f"{name:{names}}   " + "  ".join(word.rjust(size) for word, size in zip(words, wide)))
 
 
 def command(words: str) -> str:
