@@ -1,6 +1,13 @@
 """Yardsticks: how likely, how far it sees, how much alike, how varied, how much copied; and how sure a number is."""
 
-from gencourse.metrics.codes import kl_to_standard_normal, mutual_information, share_in_holes
+from gencourse.metrics.codes import (
+    information_lead,
+    kl_to_standard_normal,
+    mutual_information,
+    random_rotations,
+    share_in_holes,
+    share_of_one_kind,
+)
 from gencourse.metrics.copying import (
     Support,
     birthday_support,
@@ -16,6 +23,7 @@ from gencourse.metrics.likelihood import (
     binarisation_entropy,
     bits_per_dimension,
     bits_per_sample,
+    fitted_posterior,
     importance_bound,
     nats,
 )
@@ -49,9 +57,11 @@ __all__ = [
     "cell_probabilities",
     "density_coverage",
     "features",
+    "fitted_posterior",
     "frechet_distance",
     "frechet_floor",
     "importance_bound",
+    "information_lead",
     "jensen_shannon",
     "kl_to_standard_normal",
     "looks_copied",
@@ -64,10 +74,12 @@ __all__ = [
     "nearest_ratio",
     "patch_frequencies",
     "precision_recall",
+    "random_rotations",
     "reach",
     "receptive_field",
     "share_in_holes",
     "share_interval",
+    "share_of_one_kind",
     "sharpness",
     "slant",
     "spectrum",

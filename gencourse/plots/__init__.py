@@ -5,7 +5,7 @@ hatch or a number says too, so that a grey print reads the same. `use_style` set
 projector, `show` puts a figure on the page with a text for those who cannot see it."""
 
 from gencourse.plots import drawings
-from gencourse.plots.curves import growth, learning_curves, lines, nats_bars, study_shares
+from gencourse.plots.curves import growth, interval_bars, learning_curves, lines, nats_bars, study_shares
 from gencourse.plots.fields import (
     FIELD_LEGEND,
     FUTURE,
@@ -42,7 +42,7 @@ from gencourse.plots.page import (
     svg,
     use_style,
 )
-from gencourse.plots.planes import contest, heat_maps, mixture
+from gencourse.plots.planes import contest, heat_maps, mixture, posteriors
 from gencourse.plots.sounds import decibels, mu_law, spectrogram, spectrograms
 
 __all__ = [
@@ -79,6 +79,7 @@ __all__ = [
     "image_grid",
     "image_html",
     "image_url",
+    "interval_bars",
     "learning_curves",
     "lines",
     "mask",
@@ -86,6 +87,7 @@ __all__ = [
     "mu_law",
     "nats_bars",
     "png",
+    "posteriors",
     "put",
     "raster_frames",
     "receptive_field",
