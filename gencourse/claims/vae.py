@@ -31,9 +31,9 @@ def the_draw_has_its_distribution_and_lets_gradients_pass(
     return [
         below("largest distance of c from N(m, exp σ), times √n", distance, 1.95),
         above("the same with exp(σ)·e + m, a control", other, 1.95),
-        within("gradient by m through the draw, over the exact one", by_mean, 0.95, 1.05),
-        within("gradient by σ through the draw, over the exact one", by_log_var, 0.95, 1.05),
-        above("variance of the score function, by m, over that through the draw", plain, 1),
+        within("reparameterised gradient by m, over the exact one", by_mean, 0.95, 1.05),
+        within("reparameterised gradient by σ, over the exact one", by_log_var, 0.95, 1.05),
+        above("variance of the score function, by m, over the reparameterised one", plain, 1),
         above("the same with a baseline", baseline, 1),
     ]
 
