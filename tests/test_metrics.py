@@ -8,7 +8,7 @@ from torch import nn
 
 from gencourse import data, metrics
 from gencourse.metrics import bits_per_dimension, jensen_shannon, nats, patch_frequencies, reach, receptive_field
-from gencourse.models import PixelCNN, WaveNet
+from gencourse.models import LinearGaussianVAE, PixelCNN, WaveNet
 
 
 def generator(seed=0):
@@ -173,6 +173,43 @@ def test_the_kl_of_the_moments_is_that_of_the_gaussian_with_them(latent):
     assert metrics.kl_to_standard_normal((z - z.mean(0)) @ root) == pytest.approx(0, abs=1e-9)
     with pytest.raises(ValueError, match="more codes than dimensions"):
         metrics.kl_to_standard_normal(z[:latent])
+
+
+def test_neighbours_of_one_kind_are_all_alike_in_a_cluster_and_mixed_between_two():
+    kinds = torch.arange(400) % 2
+    codes = 10.0 * kinds[:, None] + torch.randn(400, 2, generator=generator())
+    assert metrics.share_of_one_kind(torch.zeros(5, 2), codes, kinds) == 1
+    mixed = metrics.share_of_one_kind(torch.zeros(5, 2), codes % 10, torch.arange(400) // 2 % 2, 100)
+    assert 0.5 <= mixed < 0.75
+    with pytest.raises(ValueError, match="expected whole numbers, one for each code"):
+        metrics.share_of_one_kind(torch.zeros(5, 2), codes, kinds[:9])
+
+
+def test_rotations_keep_lengths_and_a_planted_dimension_leads_before_one():
+    planted = torch.randn(4000, 6, generator=generator())
+    rotations = metrics.random_rotations(6, 3, generator(1))
+    assert all(torch.allclose(r @ r.T, torch.eye(6), atol=1e-5) for r in rotations)
+    lead, beyond = metrics.information_lead(planted, planted[:, 2], generator())
+    assert lead.low > 2 and beyond.low > 0.5
+    nothing, _ = metrics.information_lead(planted, torch.randn(4000, generator=generator(2)), generator())
+    assert abs(nothing.value) < 0.1
+    with pytest.raises(ValueError, match="20 images and 2 dimensions at least"):
+        metrics.information_lead(planted[:9], planted[:9, 0], generator())
+
+
+def test_a_fitted_gaussian_is_the_posterior_where_that_is_one():
+    torch.manual_seed(0)
+    model = LinearGaussianVAE(6, 1)  # one dimension of code: the posterior is in the family
+    x = model.sample(5, generator())
+    start = torch.distributions.Normal(torch.zeros(5, 1), torch.ones(5, 1))
+
+    def log_prior(z):
+        return torch.distributions.Normal(0.0, 1.0).log_prob(z).sum(1)
+
+    q = metrics.fitted_posterior(model, x, start, log_prior, steps=400, lr=0.03, draws=32, generator=generator())
+    exact = model.posterior(x)
+    assert torch.allclose(q.mean, exact.mean, atol=0.05)
+    assert torch.allclose(q.variance, exact.covariance_matrix[:, 0], rtol=0.2)
 
 
 def test_mutual_information_of_what_is_known():

@@ -87,6 +87,10 @@ FIGURES = {
     "nats_bars": lambda: plots.nats_bars({"chain": 140.0, "PixelCNN": [93.0, 95.0]}, {"paper (table 4)": 81.3}),
     "nats_bars, stored": lambda: plots.nats_bars({"chain": 140.0}, {"paper": 81.3}, stored={"PixelCNN": 85.5}),
     "nats_bars, dice": lambda: plots.nats_bars({"chain": 140.0, "PixelCNN": 93.0}, {"paper (table 4)": 81.3}, 45.5),
+    "interval_bars": lambda: plots.interval_bars(
+        {"a": metrics.Interval(90.0, 88.0, 92.0), "b": 120.0}, "nats an image", marks={"floor": 45.5}
+    ),
+    "posteriors": lambda: plots.posteriors(torch.randn(9, 2), 0.1 * torch.ones(9, 2), range(9)),
     "learning_curves": lambda: plots.learning_curves({"a": history(), "b": history(seconds=20.0)}, "seconds"),
     "spectrograms": lambda: plots.spectrograms({"real": tone(), "generated": tone(500)}),
     "growth": lambda: plots.growth([7, 14, 28], {"cached": [1, 4, 16]}, "image side, pixels"),

@@ -31,9 +31,9 @@ def the_draw_has_its_distribution_and_lets_gradients_pass(
     return [
         below("largest distance of c from N(m, exp σ), times √n", distance, 1.95),
         above("the same with exp(σ)·e + m, a control", other, 1.95),
-        within("gradient by m through the draw, over the exact one", by_mean, 0.95, 1.05),
-        within("gradient by σ through the draw, over the exact one", by_log_var, 0.95, 1.05),
-        above("variance of the score function, by m, over that through the draw", plain, 1),
+        within("reparameterised gradient by m, over the exact one", by_mean, 0.95, 1.05),
+        within("reparameterised gradient by σ, over the exact one", by_log_var, 0.95, 1.05),
+        above("variance of the score function, by m, over the reparameterised one", plain, 1),
         above("the same with a baseline", baseline, 1),
     ]
 
@@ -57,7 +57,12 @@ def the_bracket_is_twice_the_kl(off: float, spread: float, lowest: float, step: 
     return [
         below("largest distance of formula / KL from 2, noise exp(σ/2)·e", off, 1e-6, form=".1g"),
         above("largest ratio over smallest, noise exp(σ)·e", spread, 1.5),
-        below("distance of the lowest point from m = 0, σ = 0", lowest, step / 2 + 1e-6, form=".4f"),
+        below(
+            "distance of the lowest point of a grid without 0, at most half its step",
+            lowest,
+            step / 2 + 1e-6,
+            form=".6f",
+        ),
     ]
 
 
@@ -121,9 +126,9 @@ def the_kl_pulls_codes_to_the_prior(
     "VA5",
     NOTEBOOK,
     notes="Each dimension of z represents an attribute.",
-    says="A dimension of the code can carry an attribute of the data, apart from the others: the slant of digits, in "
-    "two VAEs that were trained apart.",
-    measured_by="information of each dimension about slant; a code turned at random; a shuffled and a planted code",
+    says="A dimension of the code can carry an attribute of the data that no other dimension carries as well: the "
+    "slant of digits, in two VAEs trained separately.",
+    measured_by="information of each dimension about slant; a code rotated at random; a shuffled and a planted code",
     since=WRITTEN,
     before="Until then one model was looked at, by factors without an interval, and no planted code.",
 )
@@ -136,14 +141,14 @@ def a_dimension_carries_slant(
     planted: float,
 ) -> list[Part]:
     """`lead_…`: nats that the best dimension tells of slant beyond the next best, over blocks of images. `turn_…`:
-    beyond the best dimension of the same code turned at random, over turns. A tenth of a nat is several times what
+    beyond the best dimension of the same code rotated at random, over rotations. A tenth of a nat is several times what
     shuffled codes tell. `shuffled`: the most that a dimension of a shuffled code tells; `planted`: the lead of a
     dimension that is the slant itself among others of noise. Both are controls of the detector.
     """
     return [
         above("lead of the best dimension about slant, stored VAE", lead_vae, 0.1, "nats"),
         above("the same, gated VAE", lead_gated, 0.1, "nats"),
-        above("best dimension less the best of a turned code, stored VAE", turn_vae, 0.1, "nats"),
+        above("best dimension less the best of a rotated code, stored VAE", turn_vae, 0.1, "nats"),
         above("the same, gated VAE", turn_gated, 0.1, "nats"),
         below("best dimension of a shuffled code, a control", shuffled, 0.1, "nats"),
         above("lead of a planted dimension, a control", planted, 1, "nats"),
@@ -184,8 +189,8 @@ def the_elbo_is_a_lower_bound(
     "VA7",
     NOTEBOOK,
     notes="P(x) = ∫ P(x|z) P(z) dz: a Gaussian mixture made infinite and continuous.",
-    says="A VAE is the limit of finite mixtures with ever more components: of Gaussians where its decoder is Gaussian, "
-    "of coin flips where it flips coins.",
+    says="A VAE, here one with one or two code dimensions, is the limit of finite mixtures with ever more components: "
+    "of Gaussians where its decoder is Gaussian, of coin flips where it flips coins.",
     measured_by="nats of unseen points and digits by mixtures on grids over z of growing size, beside estimates that "
     "draw z",
     since=WRITTEN,

@@ -1,6 +1,13 @@
 """Yardsticks: how likely, how far it sees, how much alike, how varied, how much copied; and how sure a number is."""
 
-from gencourse.metrics.codes import kl_to_standard_normal, mutual_information, share_in_holes
+from gencourse.metrics.codes import (
+    information_lead,
+    kl_to_standard_normal,
+    mutual_information,
+    random_rotations,
+    share_in_holes,
+    share_of_one_kind,
+)
 from gencourse.metrics.copying import (
     Support,
     birthday_support,
@@ -16,6 +23,7 @@ from gencourse.metrics.likelihood import (
     binarisation_entropy,
     bits_per_dimension,
     bits_per_sample,
+    fitted_posterior,
     importance_bound,
     nats,
     nats_one_by_one,
@@ -56,9 +64,11 @@ __all__ = [
     "density_coverage",
     "disturbed_turns",
     "features",
+    "fitted_posterior",
     "frechet_distance",
     "frechet_floor",
     "importance_bound",
+    "information_lead",
     "jensen_shannon",
     "kl_to_standard_normal",
     "legible",
@@ -74,12 +84,14 @@ __all__ = [
     "patch_frequencies",
     "player_state",
     "precision_recall",
+    "random_rotations",
     "reach",
     "receptive_field",
     "seconds_of",
     "seen_pairs",
     "share_in_holes",
     "share_interval",
+    "share_of_one_kind",
     "sharpness",
     "slant",
     "spectrum",

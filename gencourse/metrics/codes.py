@@ -4,6 +4,7 @@ import torch
 from torch import Tensor
 
 from gencourse.metrics.clouds import check_features
+from gencourse.metrics.intervals import Interval, mean_interval
 from gencourse.support.checks import article, number, positive_integer
 
 
@@ -23,6 +24,20 @@ def share_in_holes(draws: Tensor, codes: Tensor, held_out: Tensor, quantile: flo
         return torch.cat([torch.cdist(part, codes).amin(1) for part in z.split(500)])
 
     return (nearest(draws) > nearest(held_out).quantile(quantile)).float().mean().item()
+
+
+def share_of_one_kind(draws: Tensor, codes: Tensor, kinds: Tensor, neighbours: int = 20) -> float:
+    """Of the nearest known codes of each draw, the share that belongs to their commonest kind; mean over the draws.
+
+    draws: (S, latent). codes: (N, latent). kinds: (N,), whole numbers from 0 on. neighbours: at most N.
+    """
+    check_features(codes=codes, draws=draws)
+    neighbours = positive_integer("neighbours", neighbours)
+    if kinds.shape != codes.shape[:1] or kinds.is_floating_point() or neighbours > len(codes):
+        raise ValueError(f"kinds are {kinds.dtype} {tuple(kinds.shape)}; expected whole numbers, one for each code")
+    nearest = [torch.cdist(part, codes).topk(neighbours, largest=False).indices for part in draws.split(500)]
+    votes = torch.nn.functional.one_hot(kinds[torch.cat(nearest)].long()).sum(1)  # (S, kinds)
+    return votes.amax(1).div(neighbours).mean().item()
 
 
 def kl_to_standard_normal(z: Tensor) -> float:
@@ -66,3 +81,36 @@ def mutual_information(a: Tensor, b: Tensor, bins: int = 20) -> float:
     joint = torch.bincount(i * width + j, minlength=(int(i.max()) + 1) * width).view(-1, width).double() / len(a)
     independent = joint.sum(1, keepdim=True) * joint.sum(0)
     return torch.xlogy(joint, joint / independent).nan_to_num().sum().item()
+
+
+def random_rotations(latent: int, n: int, generator: torch.Generator) -> list[Tensor]:
+    """Orthogonal matrices drawn at random, n of (latent, latent): N(0, I) looks the same after each of them."""
+    latent, n = positive_integer("latent", latent), positive_integer("n", n)
+    return [torch.linalg.qr(torch.randn(latent, latent, generator=generator))[0] for _ in range(n)]
+
+
+def information_lead(means: Tensor, attribute: Tensor, generator: torch.Generator) -> tuple[Interval, Interval]:
+    """Nats that the best dimension tells of an attribute beyond the next best, and beyond the best of a rotated code.
+
+    The first interval is a jackknife over 20 blocks of images, each left out once; the second is over 20 random
+    rotations.
+
+    means: (N, latent), N at least 20, of the codes of N images. attribute: (N,). generator: of the rotations.
+    """
+    check_features(means=means)
+    if len(means) < 20 or means.shape[1] < 2:
+        raise ValueError(f"means has shape {tuple(means.shape)}; expected 20 images and 2 dimensions at least")
+
+    def told(codes: Tensor) -> Tensor:
+        return torch.tensor([mutual_information(m, attribute) for m in codes.T])
+
+    tells = told(means)
+    first, second = means[:, tells.topk(2).indices].T
+    block = torch.arange(len(means)) // (len(means) // 20)
+    lead = [
+        mutual_information(first[k], attribute[k]) - mutual_information(second[k], attribute[k])
+        for k in [block >= 0] + [block != left_out for left_out in range(20)]
+    ]
+    rotations = random_rotations(means.shape[1], 20, generator)
+    beyond = [(tells.max() - told(means @ rotation).max()).item() for rotation in rotations]
+    return mean_interval([20 * lead[0] - 19 * without for without in lead[1:]]), mean_interval(beyond)

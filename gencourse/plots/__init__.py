@@ -20,6 +20,7 @@ from gencourse.plots.contests import clouds, contest_losses, distance_marks, los
 from gencourse.plots.curves import (
     bits_over_context,
     growth,
+    interval_bars,
     learning_curves,
     lines,
     nats_bars,
@@ -62,7 +63,7 @@ from gencourse.plots.page import (
     svg,
     use_style,
 )
-from gencourse.plots.planes import contest, heat_maps, mixture
+from gencourse.plots.planes import contest, heat_maps, mixture, posteriors
 from gencourse.plots.sounds import decibels, mu_law, spectrogram, spectrograms
 
 __all__ = [
@@ -109,6 +110,7 @@ __all__ = [
     "image_grid",
     "image_html",
     "image_url",
+    "interval_bars",
     "learning_curves",
     "lines",
     "loss_and_outcome",
@@ -120,6 +122,7 @@ __all__ = [
     "over_draws",
     "paired_gains",
     "png",
+    "posteriors",
     "put",
     "raster_frames",
     "receptive_field",

@@ -14,9 +14,10 @@ from matplotlib.ticker import LogLocator
 
 from gencourse.metrics import mean_interval
 from gencourse.plots.arrays import array
-from gencourse.plots.page import BLACK, BLUE, COLOURS, DASHES, MARKERS, VERMILLION
+from gencourse.plots.page import BLACK, BLUE, COLOURS, DASHES, GREEN, MARKERS, VERMILLION
 
 if TYPE_CHECKING:
+    from gencourse.metrics import Interval
     from gencourse.training import History
 
 
@@ -82,6 +83,39 @@ def nats_bars(
         handles.append(Line2D([], [], color=VERMILLION, linestyle="--", label=f"the dice alone: {dice:.1f}"))
     figure.legend(handles=handles, loc="outside upper center", ncols=min(len(handles), 3))
     return figure
+
+
+def interval_bars(
+    rows: Mapping[str, "Interval | float"],
+    xlabel: str,
+    ylabel: str = "model",
+    marks: Mapping[str, float] | None = None,
+    text: str = ".1f",
+) -> Axes:
+    """Numbers as bars from 0, in the order given, each with its 95 % confidence interval; dashed lines at `marks`.
+
+    rows: {name: `metrics.Interval`, or a number without one}. marks: {name: value}, such as a floor and a baseline.
+    text: format of the number beside each bar. Raises ValueError if rows is empty, or a number not finite.
+    """
+    numbers = {name: tuple(value)[:3] if isinstance(value, tuple) else (value,) * 3 for name, value in rows.items()}
+    if not numbers or not all(math.isfinite(value) for value, *_ in numbers.values()):
+        raise ValueError(f"rows is {dict(rows)}; expected {{name: number or interval}}, one at least, and finite")
+    ax = plt.subplots(figsize=(8.6, 1.5 + 0.43 * len(numbers)), layout="constrained")[1]
+    largest = max(max(value, high if math.isfinite(high) else value) for value, _, high in numbers.values())
+    for y, (value, low, high) in enumerate(reversed(numbers.values())):
+        ax.barh(y, value, height=0.66, color=BLUE)
+        if math.isfinite(high) and high > low:
+            ax.errorbar(value, y, xerr=[[value - low], [high - value]], color="black", capsize=5, linewidth=2)
+        ax.text(max(value, high if math.isfinite(high) else value) + 0.02 * largest, y, f"{value:{text}}", va="center")
+    looks = zip((marks or {}).items(), (VERMILLION, BLACK, GREEN), ("--", ":", "-."))
+    for (name, value), colour, dash in looks:
+        ax.axvline(value, color=colour, linestyle=dash, label=f"{name}: {value:{text}}")
+    ax.set_yticks(range(len(numbers)), list(reversed(numbers)))
+    ax.tick_params(axis="y", length=0)
+    ax.set(xlabel=xlabel, ylabel=ylabel, xlim=(0, 1.18 * max(largest, *(marks or {"": 0}).values())))
+    ax.errorbar([], [], xerr=[], color="black", capsize=5, label="95 % interval")
+    ax.figure.legend(loc="outside upper center", ncols=3)
+    return ax
 
 
 def lines(

@@ -161,3 +161,30 @@ def contest(
     figure.colorbar(image, ax=ax, label="D, probability of data")
     figure.legend(loc="outside upper center", ncols=2)
     return figure
+
+
+def posteriors(mean: Numbers, std: Numbers, kinds: Sequence[int], extent: float = 4.0) -> Axes:
+    """Gaussians with a diagonal covariance on the map of two codes: ellipses of two standard deviations, with labels.
+
+    Two circles are those of one and two standard deviations of N(0, I). A label that would lie on another is left out.
+
+    mean, std: (N, 2) each, code units. kinds: (N,), 0 to 9, the label and the colour. extent: the plane from -extent to
+    extent.
+    """
+    mean, std = array(mean).astype(float), array(std).astype(float)
+    kinds = [int(kind) for kind in kinds]
+    if mean.ndim != 2 or mean.shape[1:] != (2,) or std.shape != mean.shape or len(kinds) != len(mean):
+        raise ValueError(f"mean {mean.shape}, std {std.shape}, {len(kinds)} kinds; expected (N, 2) twice, and N kinds")
+    ax = plt.subplots(figsize=(7, 7), layout="constrained")[1]
+    colours, written = plt.get_cmap("tab10"), []
+    for centre, spread, kind in zip(mean, std, kinds):
+        ax.add_patch(Ellipse(centre, *(4 * spread), color=colours(kind), alpha=0.45, linewidth=0))
+        if all(np.abs(centre - other).max() > 0.04 * extent for other in written):
+            ax.text(*centre, str(kind), ha="center", va="center", fontsize=10, clip_on=True)
+            written.append(centre)
+    for radius, dash in ((1, ":"), (2, "--")):
+        name = f"{radius} standard deviation{'s' * (radius > 1)} of N(0, I)"
+        ax.add_patch(plt.Circle((0, 0), radius, fill=False, color="black", linestyle=dash, linewidth=2, label=name))
+    ax.set(xlabel="$z_1$", ylabel="$z_2$", box_aspect=1, xlim=(-extent, extent), ylim=(-extent, extent))
+    ax.figure.legend(loc="outside upper center", ncols=2)
+    return ax

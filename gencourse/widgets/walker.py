@@ -2,12 +2,14 @@
 
 import hashlib
 import html
+import io
 import itertools
 import json
 from collections.abc import Sequence
 from importlib.resources import files
 from typing import Any
 
+import matplotlib.pyplot as plt
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
@@ -18,7 +20,7 @@ from gencourse.plots import (
 )
 from gencourse.plots.arrays import Numbers, array
 from gencourse.widgets.block import LIMIT, STYLE, count, still
-from gencourse.widgets.dials import explorer
+from gencourse.widgets.dials import explorer, explorer_html
 
 
 def code_walker(
@@ -31,10 +33,33 @@ def code_walker(
     start: tuple[int, int] | None = None,
     scale: int = 6,
     limit: int = LIMIT,
+    axes: bool = False,
 ) -> None:
-    """A map of a code of two numbers to walk on, and the image at the place. Arguments: those of `code_walker_html`."""
+    """A map of a code of two numbers to walk on, and the image at the place. Arguments: those of `code_walker_html`.
+
+    axes: whether the picture for print has the two numbers at its sides.
+    """
     block = code_walker_html(tiles, first, second, alt=alt, names=names, start=start, scale=scale, limit=limit)
-    put(block, still(block), alt)
+    put(block, _with_axes(still(block), first, second, names) if axes else still(block), alt)
+
+
+def _with_axes(page: bytes, first: Sequence[float], second: Sequence[float], names: tuple[str, str]) -> bytes:
+    """The map for print, a PNG, with an axis for each number: tile (i, j) stands at (first[j], second[i])."""
+    image = np.asarray(Image.open(io.BytesIO(page)).convert("L"))
+    sides = []
+    for values in (first, second):
+        half = (float(values[-1]) - float(values[0])) / max(1, len(values) - 1) / 2
+        sides += [float(values[0]) - half, float(values[-1]) + half]
+    (height, width), left, below, rest = image.shape, 70, 60, 12
+    size = (left + width + rest, below + height + rest)
+    figure = plt.figure(figsize=(size[0] / 100, size[1] / 100), dpi=100, layout="none")
+    ax = figure.add_axes((left / size[0], below / size[1], width / size[0], height / size[1]))
+    ax.imshow(image, cmap="gray", vmin=0, vmax=255, extent=sides, interpolation="nearest", aspect="auto")
+    ax.set(xlabel=f"{names[0]}, first number of the code", ylabel=f"{names[1]}, second number of the code")
+    ax.grid(False)
+    content = png(figure)
+    plt.close(figure)
+    return content
 
 
 def code_walker_html(
@@ -105,12 +130,14 @@ def traversals(
     alt: str = "Digits decoded again with one number of their code changed.",
     start: tuple | None = None,
     scale: int = 3,
+    still_title: str = "",
     **options: Any,
 ) -> None:
     """Dials for a dimension of the code and the value it is set to; below, what a decoder makes of the changed codes.
 
     images: (dimensions, values, n, 1, H, W) in [0, 1], ink: n images side by side for every choice. start: a dimension
-    and a value; by default the first and the middle one. options: those of `explorer_html`.
+    and a value; by default the first and the middle one. still_title: a line over the picture for print, which cannot
+    show the dials. options: those of `explorer_html`.
     """
     images, values = array(images).astype(float), [float(value) for value in values]
     if images.ndim != 6 or images.shape[:2] != (len(dimensions), len(values)) or images.shape[3] != 1:
@@ -121,7 +148,23 @@ def traversals(
         page = np.rint((1 - np.concatenate(list(images[i, j, :, 0]), 1).clip(0, 1)) * 15) / 15
         frames[dimensions[i], values[j]] = png(page.repeat(scale, 0).repeat(scale, 1))
     start = (dimensions[0], values[len(values) // 2]) if start is None else start
-    explorer({"dimension": list(dimensions), "value": values}, frames, alt, start=start, **options)
+    dials = {"dimension": list(dimensions), "value": values}
+    block = explorer_html(dials, frames, alt, start=start, **options)
+    put(block, _titled(still(block), still_title) if still_title else still(block), alt)
+
+
+def _titled(page: bytes, title: str) -> bytes:
+    """A PNG with a line of words above it."""
+    image = np.asarray(Image.open(io.BytesIO(page)).convert("L"))
+    height, width, above = *image.shape, 34
+    figure = plt.figure(figsize=(width / 100, (height + above) / 100), dpi=100, layout="none")
+    ax = figure.add_axes((0, 0, 1, height / (height + above)))
+    ax.imshow(image, cmap="gray", vmin=0, vmax=255, interpolation="nearest", aspect="auto")
+    ax.set_axis_off()
+    figure.text(0.5, 1 - above / 2 / (height + above), title, ha="center", va="center", fontsize=13)
+    content = png(figure)
+    plt.close(figure)
+    return content
 
 
 def interpolation(
