@@ -10,7 +10,15 @@ from gencourse.metrics.copying import (
     nearest_distance,
     nearest_ratio,
 )
-from gencourse.metrics.distributions import cell_probabilities, jensen_shannon, patch_frequencies, total_variation
+from gencourse.metrics.distributions import (
+    cell_probabilities,
+    cell_shares,
+    excess_variation,
+    jensen_shannon,
+    patch_frequencies,
+    total_variation,
+    variation_by_chance,
+)
 from gencourse.metrics.intervals import Interval, mean_interval, median_interval, share_interval
 from gencourse.metrics.likelihood import (
     binarisation_entropy,
@@ -29,7 +37,7 @@ from gencourse.metrics.likeness import (
     precision_recall,
 )
 from gencourse.metrics.modes import ModeStatistics, mode_statistics
-from gencourse.metrics.pictures import Spectrum, sharpness, slant, spectrum, thickness
+from gencourse.metrics.pictures import Spectrum, lone_ink, sharpness, slant, spectrum, thickness
 from gencourse.metrics.receptive import reach, receptive_field
 from gencourse.metrics.sounds import warped_distance
 
@@ -47,13 +55,16 @@ __all__ = [
     "c_t",
     "c_t_of_distances",
     "cell_probabilities",
+    "cell_shares",
     "density_coverage",
+    "excess_variation",
     "features",
     "frechet_distance",
     "frechet_floor",
     "importance_bound",
     "jensen_shannon",
     "kl_to_standard_normal",
+    "lone_ink",
     "looks_copied",
     "mean_interval",
     "median_interval",
@@ -73,5 +84,6 @@ __all__ = [
     "spectrum",
     "thickness",
     "total_variation",
+    "variation_by_chance",
     "warped_distance",
 ]

@@ -5,7 +5,7 @@ hatch or a number says too, so that a grey print reads the same. `use_style` set
 projector, `show` puts a figure on the page with a text for those who cannot see it."""
 
 from gencourse.plots import drawings
-from gencourse.plots.curves import growth, learning_curves, lines, nats_bars, study_shares
+from gencourse.plots.curves import growth, learning_curves, lines, nats_bars, strips, study_shares
 from gencourse.plots.fields import (
     FIELD_LEGEND,
     FUTURE,
@@ -42,7 +42,7 @@ from gencourse.plots.page import (
     svg,
     use_style,
 )
-from gencourse.plots.planes import contest, heat_maps, mixture
+from gencourse.plots.planes import clouds, contest, heat_maps, mixture
 from gencourse.plots.sounds import decibels, mu_law, spectrogram, spectrograms
 
 __all__ = [
@@ -65,6 +65,7 @@ __all__ = [
     "SKY",
     "UNKNOWN",
     "VERMILLION",
+    "clouds",
     "completions",
     "contest",
     "data_url",
@@ -93,6 +94,7 @@ __all__ = [
     "show",
     "spectrogram",
     "spectrograms",
+    "strips",
     "study_shares",
     "svg",
     "use_style",
