@@ -120,6 +120,7 @@ def strips(
     lines: Mapping[str, float] | None = None,
     log: bool = False,
     ax: Axes | None = None,
+    ylabel: str = "setting",
 ) -> Axes:
     """Every run of several settings as a marker, a row each, the first on top; equal values lie one below the other.
 
@@ -150,6 +151,8 @@ def strips(
     ax.set(xlabel=xlabel, xscale="log" if log else "linear", ylim=(len(rows) - 0.5, -0.5))
     ax.set_yticks(range(len(rows)), list(rows))
     ax.grid(axis="x", alpha=0.3)
+    if ax.get_subplotspec() is None or ax.get_subplotspec().is_first_col():
+        ax.set_ylabel(ylabel)
     if alone or ax is ax.figure.axes[0]:
         ax.figure.legend(handles=handles, loc="outside upper center", ncols=min(len(handles), 3))
     return ax
