@@ -186,6 +186,19 @@ def responsibilities__categorical_float64(log_joint):
 
 
 @right
+def coin_flip_m_step__einsum(x, responsibilities, half):
+    n_k = torch.einsum("nk->k", responsibilities)
+    ink = torch.einsum("nk,nd->kd", responsibilities, x)
+    return n_k / n_k.sum(), (ink + half) / (n_k[:, None] + 2 * half)
+
+
+@right
+def coin_flip_m_step__ink_and_paper(x, responsibilities, half):
+    ink, paper = (responsibilities.T.double() @ each.double() + half for each in (x, 1 - x))
+    return responsibilities.mean(0).numpy(), (ink / (ink + paper)).numpy()
+
+
+@right
 def m_step__einsum(x, responsibilities, old_means):
     n_k = responsibilities.sum(dim=0)
     means = torch.einsum("nk,nd->kd", responsibilities, x) / n_k.unsqueeze(1)

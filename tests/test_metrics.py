@@ -289,6 +289,35 @@ def test_total_variation_is_the_largest_difference_of_any_set():
         metrics.total_variation(p, q[:2])
 
 
+def test_the_shares_of_cells_are_in_the_order_of_their_probabilities():
+    edges = torch.tensor([-1.0, 0, 1])
+    shares = metrics.cell_shares(torch.tensor([[0.5, -0.5], [0.5, -0.5], [5.0, 0.0]]), edges)
+    p = metrics.cell_probabilities(lambda x: ((x[:, 0] > 0) & (x[:, 1] < 0)).double(), edges)
+    assert shares.tolist() == pytest.approx([*(2 / 3 * p[:-1]).tolist(), 1 / 3])
+    for x in (torch.zeros(0, 2), torch.zeros(3, 3)):
+        with pytest.raises(ValueError, match="expected"):
+            metrics.cell_shares(x, edges)
+
+
+def test_the_excess_variation_is_zero_for_right_draws_and_not_for_wrong_ones():
+    edges, generator = torch.linspace(-3, 3, 13), torch.Generator().manual_seed(0)
+    p = metrics.cell_probabilities(normal, edges)
+    level = metrics.variation_by_chance(p, 20_000, generator, series=20)
+
+    def draw(spread):
+        mean, std = torch.tensor([0.5, -0.25]), torch.tensor([1.0, 0.5])
+        return lambda: mean + spread * std * torch.randn(20_000, 2, generator=generator)
+
+    right, wrong = (metrics.excess_variation(draw(spread), p, edges, level) for spread in (1.0, 1.2))
+    assert 0.005 < level < 0.05 and right.low < 0.001 and right.high > -0.001 and wrong.low > 0.02
+
+
+def test_lone_ink_is_what_has_no_ink_beside_it():
+    page = torch.zeros(2, 1, 6, 6)
+    page[0, 0, 1, 1], page[0, 0, 2, 2], page[0, 0, 5, 0], page[0, 0, 0, 5] = 1, 1, 1, 1  # a diagonal pair, two specks
+    assert metrics.lone_ink(page).tolist() == [0.5, 0.0]
+
+
 def all_paths(i, j):
     """Every way from (0, 0) to (i, j) by steps in one direction or in both: lists of (i, j, weight)."""
     if i == j == 0:

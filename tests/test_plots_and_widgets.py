@@ -100,6 +100,11 @@ FIGURES = {
     "dilations, many": lambda: plots.dilations([2**i for i in range(9)]),
     "image_grid": lambda: plots.image_grid(digits(7, 1, 28, 28), 4),
     "image_grid, titles": lambda: plots.image_grid(torch.rand(3, 1, 8, 8), 4, ["a", "b", "c"]),
+    "image_grid, heads": lambda: plots.image_grid(digits(4, 1, 8, 8), 2, rows=["a", "b"], heads=["c", "d"]),
+    "strips": lambda: plots.strips(
+        {"a": [1.0, 2.0], "b": [3.0]}, "nats", {"a": 1.5}, "rule", {"ceiling": 4.0}, log=True
+    ),
+    "clouds": lambda: plots.clouds({"a": torch.rand(5, 2), "b": torch.rand(5, 2)}, (0, 1, 0, 1)),
     "completions": lambda: plots.completions(digits(2, 1, 8, 8), 4, digits(2, 3, 1, 8, 8)),
     "mixture": lambda: plots.mixture(plt.figure().gca(), *toy_mixture()),
     "mixture, shares": lambda: plots.mixture(plt.figure().gca(), *toy_mixture(), torch.full((50, 2), 0.5)),
@@ -152,6 +157,10 @@ WRONG = {
     "images: shape (4, 8, 8)": lambda: plots.image_grid(digits(4, 8, 8), 2),
     "columns is 0": lambda: plots.image_grid(digits(4, 1, 8, 8), 0),
     "1 titles for 4": lambda: plots.image_grid(digits(4, 1, 8, 8), 2, ["a"]),
+    "1 heads for 2 columns": lambda: plots.image_grid(digits(4, 1, 8, 8), 2, heads=["a"]),
+    "at least one number each": lambda: plots.strips({"a": []}, "nats"),
+    "marks has ['b']": lambda: plots.strips({"a": [1.0]}, "nats", {"b": 1.0}),
+    "points is empty": lambda: plots.clouds({}, (0, 1, 0, 1)),
     "images: values from 0 to 2": lambda: plots.image_grid(torch.tensor([0.0, 2.0]).reshape(1, 1, 1, 2), 2),
     "completions: shape (2, 1, 8, 8)": lambda: plots.completions(digits(2, 1, 8, 8), 4, digits(2, 1, 8, 8)),
     "hidden_from_row is 8": lambda: plots.completions(digits(2, 1, 8, 8), 8, digits(2, 3, 1, 8, 8)),

@@ -17,7 +17,15 @@ from gencourse.metrics.copying import (
     nearest_distance,
     nearest_ratio,
 )
-from gencourse.metrics.distributions import cell_probabilities, jensen_shannon, patch_frequencies, total_variation
+from gencourse.metrics.distributions import (
+    cell_probabilities,
+    cell_shares,
+    excess_variation,
+    jensen_shannon,
+    patch_frequencies,
+    total_variation,
+    variation_by_chance,
+)
 from gencourse.metrics.intervals import Interval, mean_interval, median_interval, share_interval
 from gencourse.metrics.likelihood import (
     binarisation_entropy,
@@ -40,7 +48,7 @@ from gencourse.metrics.likeness import (
     precision_recall,
 )
 from gencourse.metrics.modes import ModeStatistics, mode_statistics
-from gencourse.metrics.pictures import Spectrum, sharpness, slant, spectrum, thickness
+from gencourse.metrics.pictures import Spectrum, lone_ink, sharpness, slant, spectrum, thickness
 from gencourse.metrics.receptive import reach, receptive_field, seen_pairs
 from gencourse.metrics.sounds import warped_distance
 from gencourse.metrics.timing import seconds_of, time_sampling
@@ -60,9 +68,11 @@ __all__ = [
     "c_t",
     "c_t_of_distances",
     "cell_probabilities",
+    "cell_shares",
     "changed",
     "density_coverage",
     "disturbed_turns",
+    "excess_variation",
     "features",
     "fitted_posterior",
     "frechet_distance",
@@ -72,6 +82,7 @@ __all__ = [
     "jensen_shannon",
     "kl_to_standard_normal",
     "legible",
+    "lone_ink",
     "looks_copied",
     "mean_interval",
     "median_interval",
@@ -99,5 +110,6 @@ __all__ = [
     "time_sampling",
     "total_probability",
     "total_variation",
+    "variation_by_chance",
     "warped_distance",
 ]

@@ -5,6 +5,7 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
+from gencourse.metrics.intervals import Interval, mean_interval
 from gencourse.support.checks import article, positive_integer
 
 
@@ -58,6 +59,47 @@ def cell_probabilities(density: Callable[[Tensor], Tensor], edges: Tensor, point
     values = density(torch.cartesian_prod(middles, middles)).double().view(n, points, n, points)
     inside = values.sum((1, 3)).flatten() * step**2
     return torch.cat([inside, (1 - inside.sum()).clamp(min=0)[None]])
+
+
+def cell_shares(x: Tensor, edges: Tensor) -> Tensor:
+    """The share of points in each square cell of a grid over the plane, and last of those outside all cells.
+
+    x: (N, 2), at least one point. edges: (n + 1,) of both axes. Returns (n² + 1,) float64, the cells in the order of
+    `cell_probabilities`. Raises ValueError for points of another shape.
+
+    >>> cell_shares(torch.tensor([[0.5, 0.5], [0.5, 0.5], [9.0, 9.0], [1.5, 0.5]]), torch.tensor([0.0, 1.0, 2.0]))
+    tensor([0.5000, 0.0000, 0.2500, 0.0000, 0.2500], dtype=torch.float64)
+    """
+    if x.dim() != 2 or x.shape[1] != 2 or not len(x):
+        raise ValueError(f"x has shape {tuple(x.shape)}; expected (N, 2), at least one point")
+    inside = torch.histogramdd(x.double(), [edges.double(), edges.double()]).hist.flatten()
+    return torch.cat([inside, (len(x) - inside.sum())[None]]) / len(x)
+
+
+def variation_by_chance(p: Tensor, n: int, generator: torch.Generator, series: int = 40) -> float:
+    """The total variation between p and the shares of n draws from p itself, its mean over some series of draws.
+
+    No draws match their own law exactly: this is the distance that a right sampler has. p: (K,) probabilities.
+    """
+    n, series = positive_integer("n", n), positive_integer("series", series)
+    draws = (torch.multinomial(p, n, True, generator=generator).bincount(minlength=len(p)) for _ in range(series))
+    return sum(total_variation(drawn / n, p) for drawn in draws) / series
+
+
+def excess_variation(
+    draw: Callable[[], Tensor], p: Tensor, edges: Tensor, by_chance: float, series: int = 10
+) -> Interval:
+    """The total variation between fresh draws and p beyond what chance gives: its mean and its interval.
+
+    It is zero for a right sampler, and negative where the shares are closer to p than independent draws would be.
+
+    Args:
+        draw: returns (n, 2) new points at each call. p: (K,), `cell_probabilities` of the same edges.
+        by_chance: what `variation_by_chance` gives for p and n.
+        series: how often `draw` is called, at least twice.
+    """
+    distances = [total_variation(cell_shares(draw(), edges), p) for _ in range(positive_integer("series", series))]
+    return mean_interval([distance - by_chance for distance in distances])
 
 
 def total_variation(p: Tensor, q: Tensor) -> float:

@@ -60,6 +60,21 @@ def sharpness(images: Tensor) -> Tensor:
     return (around - 4 * middle).square().sum((1, 2)) / energy.clamp(min=1e-12)
 
 
+def lone_ink(images: Tensor) -> Tensor:
+    """The share of an image's ink pixels without ink at any of their eight neighbours: (N, 1, H, W) of 0, 1 -> (N,).
+
+    An empty image has 0. Raises as `sharpness` does for what are no images.
+
+    >>> page = torch.zeros(1, 1, 5, 5)
+    >>> page[0, 0, 0, :2], page[0, 0, 4, 4] = 1, 1  # a stroke of two pixels, and a speck
+    >>> round(lone_ink(page).item(), 3)
+    0.333
+    """
+    ink = _ink(images)[:, None]  # (N, 1, H, W)
+    around = torch.nn.functional.conv2d(ink, torch.ones_like(ink[:1, :, :1, :1]).expand(1, 1, 3, 3), padding=1) - ink
+    return (ink * (around < 0.5)).sum((1, 2, 3)) / ink.sum((1, 2, 3)).clamp(min=1)
+
+
 class Spectrum(NamedTuple):
     """Power at rings of equal frequency.
 

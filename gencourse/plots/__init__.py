@@ -25,6 +25,7 @@ from gencourse.plots.curves import (
     lines,
     nats_bars,
     paired_gains,
+    strips,
     study_shares,
 )
 from gencourse.plots.fields import (
@@ -63,7 +64,7 @@ from gencourse.plots.page import (
     svg,
     use_style,
 )
-from gencourse.plots.planes import contest, heat_maps, mixture, posteriors
+from gencourse.plots.planes import clouds, contest, heat_maps, mixture, posteriors
 from gencourse.plots.sounds import decibels, mu_law, spectrogram, spectrograms
 
 __all__ = [

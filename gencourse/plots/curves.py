@@ -27,6 +27,7 @@ def nats_bars(
     dice: float | None = None,
     stored: Mapping[str, float] | None = None,
     grouped: bool = False,
+    dice_name: str = "the dice alone",
 ) -> Figure:
     """Test nats per image, measured here (plain bars) and published (hatched), the best at the top.
 
@@ -34,7 +35,7 @@ def nats_bars(
 
     With `dice`, the mean of `metrics.binarisation_entropy`, a line stands there, below which no model can be on
     average over the draws, and behind each number measured in the course stand the nats beyond it (published ones have
-    test images of their own).
+    test images of their own). dice_name: what the legend calls that line.
 
     grouped: the kinds stand in three groups, measured here at the bottom; each is ordered by itself.
     rows: {name: nats}, or {name: [nats of each seed]}: the bar is the mean, a line shows the range.
@@ -80,7 +81,7 @@ def nats_bars(
         handles.append(spread)
     if dice is not None:
         ax.axvline(dice, color=VERMILLION, linewidth=2, linestyle="--")
-        handles.append(Line2D([], [], color=VERMILLION, linestyle="--", label=f"the dice alone: {dice:.1f}"))
+        handles.append(Line2D([], [], color=VERMILLION, linestyle="--", label=f"{dice_name}: {dice:.1f}"))
     figure.legend(handles=handles, loc="outside upper center", ncols=min(len(handles), 3))
     return figure
 
@@ -148,6 +149,52 @@ def lines(
         ax.minorticks_off()
     if len(curves) > 1:
         ax.legend()
+    return ax
+
+
+def strips(
+    rows: Mapping[str, Sequence[float]],
+    xlabel: str,
+    marks: Mapping[str, float] | None = None,
+    mark_name: str = "",
+    lines: Mapping[str, float] | None = None,
+    log: bool = False,
+    ax: Axes | None = None,
+    ylabel: str = "setting",
+) -> Axes:
+    """Every run of several settings as a marker, a row each, the first on top; equal values lie one below the other.
+
+    rows: {setting: values, one a run}. marks: {setting: value}, a black bar in the row of each, such as what it is
+    expected to be; `mark_name` is what the legend calls them. lines: {name: value}, dotted verticals over all rows.
+    The legend stands above the figure, in which `ax` may be one of several; then only the first one makes it.
+    """
+    rows = {name: np.atleast_1d(array(values)).astype(float) for name, values in rows.items()}
+    if not rows or not all(len(values) and np.isfinite(values).all() for values in rows.values()):
+        raise ValueError(f"rows are {rows}; expected {{setting: values}}, at least one number each")
+    if unknown := set(marks or {}) - set(rows):
+        raise ValueError(f"marks has {sorted(unknown)}, which are no rows; there are {list(rows)}")
+    height = 1.3 + 0.45 * len(rows)
+    alone = ax is None
+    ax = ax or plt.subplots(figsize=(8, height), layout="constrained")[1]
+    for y, (name, values) in enumerate(rows.items()):
+        beside = y + np.linspace(-0.28, 0.28, len(values)) if len(values) > 1 else [y]
+        ax.plot(values, beside, "o", color=BLUE, alpha=0.55, markersize=7)
+        if name in (marks or {}):
+            ax.plot(marks[name], y, "|", color=BLACK, markersize=26, markeredgewidth=2.5)
+    for i, (name, value) in enumerate((lines or {}).items()):
+        ax.axvline(value, color=VERMILLION, linestyle=DASHES[(3 + i) % len(DASHES)], label=f"{name}: {value:.2f}")
+    handles = [Line2D([], [], color=BLUE, marker="o", linestyle="none", label="one run")]
+    if marks:
+        look = dict(color=BLACK, marker="|", markersize=16, markeredgewidth=2.5, linestyle="none")
+        handles.append(Line2D([], [], label=mark_name, **look))
+    handles += ax.get_legend_handles_labels()[0]
+    ax.set(xlabel=xlabel, xscale="log" if log else "linear", ylim=(len(rows) - 0.5, -0.5))
+    ax.set_yticks(range(len(rows)), list(rows))
+    ax.grid(axis="x", alpha=0.3)
+    if ax.get_subplotspec() is None or ax.get_subplotspec().is_first_col():
+        ax.set_ylabel(ylabel)
+    if alone or ax is ax.figure.axes[0]:
+        ax.figure.legend(handles=handles, loc="outside upper center", ncols=min(len(handles), 3))
     return ax
 
 

@@ -18,12 +18,13 @@ def image_grid(
     levels: int | None = None,
     rows: Sequence[str] | None = None,
     scale: int | None = None,
+    heads: Sequence[str] | None = None,
 ) -> Figure:
     """Images side by side, ink dark on paper: (N, 1, H, W), binary, uint8 grey, or floats in [0, 1].
 
     levels: where pixels are indices 0 … levels - 1 of more than two and fewer than 256 greys.
-    titles: one above each image; else the grid has none. rows: one at the left of each row.
-    scale: points of the figure for a pixel of an image; by default so many that an image is 56 or 84 wide.
+    titles: one above each image; else the grid has none. rows: one at the left of each row. heads: one above each
+    column. scale: points of the figure for a pixel of an image; by default so many that an image is 56 or 84 wide.
     """
     images = check_images(images, "images", levels)
     n, height, width = images.shape
@@ -35,16 +36,22 @@ def image_grid(
     n_rows = math.ceil(n / columns)
     if rows is not None and len(rows) != n_rows:
         raise ValueError(f"{len(rows)} names for {n_rows} rows; expected one each")
+    if heads is not None and len(heads) != columns:
+        raise ValueError(f"{len(heads)} heads for {columns} columns; expected one each")
     scale = scale or max(1, round((56 if titles is None else 84) / width))
     above, gap = (0 if titles is None else 26), 3
     step_x, step_y = width * scale + gap, height * scale + gap + above
     left = 0 if rows is None else 16 + 12 * max(map(len, rows))
-    page = np.ones((n_rows * step_y + gap, left + columns * step_x + gap))
+    top = 0 if heads is None else 24
+    page = np.ones((top + n_rows * step_y + gap, left + columns * step_x + gap))
     figure, ax = bare_figure(page.shape)
+    for k, name in enumerate(heads or ()):
+        ax.text(left + k * step_x + gap + width * scale / 2, top - 4, name, ha="center", va="bottom", fontsize=12)
     for k, name in enumerate(rows or ()):
-        ax.text(left - 10, k * step_y + gap + above + height * scale / 2, name, ha="right", va="center", fontsize=12)
+        middle = top + k * step_y + gap + above + height * scale / 2
+        ax.text(left - 10, middle, name, ha="right", va="center", fontsize=12)
     for i, picture in enumerate(images):
-        y, x = i // columns * step_y + gap + above, left + i % columns * step_x + gap
+        y, x = top + i // columns * step_y + gap + above, left + i % columns * step_x + gap
         draw_frame(page, enlarge(1 - picture, scale), y, x)
         if titles is not None:
             ax.text(x + width * scale / 2, y - 5, titles[i], ha="center", va="bottom", fontsize=12)

@@ -67,6 +67,19 @@ def mixture(
     return ax
 
 
+def clouds(points: Mapping[str, Numbers], extent: Sequence[float]) -> Figure:
+    """Points of the plane side by side on equal axes: {title: (N, 2)}; extent: left, right, bottom, top."""
+    left, right, bottom, top = extent
+    if not points:
+        raise ValueError("points is empty; expected {title: (N, 2)}")
+    figure, axes = plt.subplots(1, len(points), figsize=(3.9 * len(points), 3.7), squeeze=False, sharey=True)
+    for i, (ax, (name, each)) in enumerate(zip(axes[0], points.items(), strict=True)):
+        ax.plot(*array(each).T, MARKERS[i % len(MARKERS)], color=COLOURS[i % len(COLOURS)], markersize=3)
+        ax.set(title=name, xlabel="$x_1$", ylabel="$x_2$", xlim=(left, right), ylim=(bottom, top), aspect="equal")
+        ax.label_outer()
+    return figure
+
+
 def _shared_points(ax: Axes, x: np.ndarray, shares: np.ndarray, k: int) -> None:
     if shares.shape != (len(x), k):
         raise ValueError(f"shares have shape {shares.shape}; expected ({len(x)}, {k}), a row for each point")

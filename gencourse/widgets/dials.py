@@ -188,6 +188,7 @@ def em_stepper(
     def frame(i: int) -> Figure:
         figure, (left, right) = plt.subplots(1, 2, figsize=(7.4, 3.4), width_ratios=(1.3, 1), dpi=72)
         mixture(left, x, *steps[i][1], steps[i][2])
+        left.set_title("ellipses: 1 standard deviation, dashed 2", fontsize=11)
         points = array(x)
         left.set(
             xlim=(points[:, 0].min() - 0.3, points[:, 0].max() + 0.3),
