@@ -110,13 +110,13 @@ FIGURES = {
     "mixture, shares": lambda: plots.mixture(plt.figure().gca(), *toy_mixture(), torch.full((50, 2), 0.5)),
     "heat_maps": lambda: plots.heat_maps({"a": torch.rand(9, 12), "b": hill}, (-2, 2, -1, 1), torch.zeros(3, 2)),
     "lines": lambda: plots.lines([1, 10, 100], {"a": [1, 2, 3], "b": [3, 2, 1]}, "K", "nats", log="xy"),
-    "clouds": lambda: plots.clouds({"a": toy_mixture()[0], "b": 9 * toy_mixture()[0]}, toy_mixture()[2], 3.0),
+    "around_centres": lambda: plots.around_centres({"a": toy_mixture()[0], "b": 9 * toy_mixture()[0]}, toy_mixture()[2], 3.0),
     "contest_losses": lambda: plots.contest_losses({"a": GANHistory(loss_d=[1.4] * 30, loss_g=[0.7] * 30)}),
     "distance_marks": lambda: plots.distance_marks(
         {"grey": {"floor": {9: metrics.Interval(2.0, 1.0, 3.0, 5)}, "GAN": {9: metrics.Interval(9.0, 8.0, 9.5, 5)}}},
         "floor",
     ),
-    "strips": lambda: plots.strips(
+    "runs_and_means": lambda: plots.runs_and_means(
         {"a": ([0.1, 0.2, 0.2], metrics.Interval(0.2, 0.1, 0.3, 3))}, "correlation", {"none": 0.0}, second="clock"
     ),
     "loss_and_outcome": lambda: plots.loss_and_outcome(plt.figure().gca(), {"ring": ([1.0, 2.0], [8, 3])}, "modes"),

@@ -16,7 +16,7 @@ from gencourse.plots.boards import (
     over_draws,
     taken_for,
 )
-from gencourse.plots.contests import clouds, contest_losses, distance_marks, loss_and_outcome, strips
+from gencourse.plots.contests import around_centres, contest_losses, distance_marks, loss_and_outcome, runs_and_means
 from gencourse.plots.curves import (
     bits_over_context,
     growth,
@@ -89,6 +89,7 @@ __all__ = [
     "VERMILLION",
     "Band",
     "Contestant",
+    "around_centres",
     "beside_lines",
     "bits_over_context",
     "clouds",
@@ -128,6 +129,7 @@ __all__ = [
     "raster_frames",
     "receptive_field",
     "receptive_fields",
+    "runs_and_means",
     "show",
     "spectrogram",
     "spectrograms",

@@ -18,7 +18,9 @@ if TYPE_CHECKING:
     from gencourse.training import GANHistory
 
 
-def clouds(sets: Mapping[str, Numbers], centres: Numbers, reach: float, columns: int = 3, most: int = 500) -> Figure:
+def around_centres(
+    sets: Mapping[str, Numbers], centres: Numbers, reach: float, columns: int = 3, most: int = 500
+) -> Figure:
     """Sets of points of the plane side by side, from -reach to reach, with the centres of the modes as crosses.
 
     sets: {title: (N, 2)}, of each of which at most `most` points are drawn; where points of the whole set lie outside
@@ -93,7 +95,7 @@ def distance_marks(
     return figure
 
 
-def strips(
+def runs_and_means(
     rows: Mapping[str, tuple[Sequence[float], "Interval"]],
     xlabel: str,
     lines: Mapping[str, float],
