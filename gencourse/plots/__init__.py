@@ -5,7 +5,7 @@ hatch or a number says too, so that a grey print reads the same. `use_style` set
 projector, `show` puts a figure on the page with a text for those who cannot see it."""
 
 from gencourse.plots import drawings
-from gencourse.plots.curves import growth, learning_curves, lines, nats_bars, study_shares
+from gencourse.plots.curves import growth, learning_curves, lines, nats_bars, seed_dots, study_shares
 from gencourse.plots.fields import (
     FIELD_LEGEND,
     FUTURE,
@@ -18,7 +18,7 @@ from gencourse.plots.fields import (
     receptive_field,
     receptive_fields,
 )
-from gencourse.plots.images import NEWEST, UNKNOWN, completions, film_frame, image_grid, raster_frames
+from gencourse.plots.images import NEWEST, UNKNOWN, completions, film_frame, image_grid, raster_frames, sheet
 from gencourse.plots.page import (
     BLACK,
     BLUE,
@@ -42,7 +42,7 @@ from gencourse.plots.page import (
     svg,
     use_style,
 )
-from gencourse.plots.planes import contest, heat_maps, mixture
+from gencourse.plots.planes import contest, heat_maps, mixture, verdict, verdicts
 from gencourse.plots.sounds import decibels, mu_law, spectrogram, spectrograms
 
 __all__ = [
@@ -90,10 +90,14 @@ __all__ = [
     "raster_frames",
     "receptive_field",
     "receptive_fields",
+    "seed_dots",
+    "sheet",
     "show",
     "spectrogram",
     "spectrograms",
     "study_shares",
     "svg",
     "use_style",
+    "verdict",
+    "verdicts",
 ]
