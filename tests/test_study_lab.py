@@ -125,9 +125,9 @@ def test_runs_with_two_settings_are_compared_seed_by_seed(capsys):
     less = paired("memorise", "gap_decoded", first, second)
     a, b = (by_seed("memorise", "gap_decoded", **each) for each in (first, second))
     assert less.value == pytest.approx(sum(a[s] - b[s] for s in a) / len(a)) and less.n == len(a)
-    assert capsys.readouterr().out.startswith("gap_decoded: 0 less 4, seed by seed: +")
+    assert capsys.readouterr().out.startswith("gap_decoded: beta = 0 less beta = 4, seed by seed: +")
     paired("restored", ("nats_unseen", "nats_train"), dict(beta=0.0), dict(beta=0.0))
-    assert capsys.readouterr().out.startswith("nats_unseen: 0 less nats_train, seed by seed: +")
+    assert capsys.readouterr().out.startswith("nats_unseen less nats_train (beta = 0), seed by seed: +")
 
 
 def test_how_often_one_is_larger_is_a_share_of_the_seeds(capsys):

@@ -110,7 +110,13 @@ def paired(
     one, two = (outcome, outcome) if isinstance(outcome, str) else outcome
     a, b = by_seed(name, one, **first), by_seed(name, two, **second)
     less = mean_interval(a[s] - b[s] for s in a)
-    print(f"{one}: {_named(first)} less {_named(second) if one == two else two}, seed by seed: {less.text(form)}")
+    shared = {key: value for key, value in first.items() if second.get(key) == value}
+    names = [_named({key: each[key] for key in each if key not in shared}) for each in (first, second)]
+    if one == two:
+        what = f"{one}{f' ({_named(shared)})' if shared else ''}: {names[0]} less {names[1]}"
+    else:
+        what = f"{one} less {two} ({_named(shared)})"
+    print(f"{what}, seed by seed: {less.text(form)}")
     return less
 
 
@@ -129,8 +135,11 @@ def farther(
 
 
 def _named(settings: Mapping[str, object]) -> str:
-    """Settings in words: their values, "all" if there are none."""
-    return ", ".join(f"{value:g}" if isinstance(value, float) else str(value) for value in settings.values()) or "all"
+    """Settings in words, such as `sigma = 2`; "all" if there are none."""
+    words = (
+        f"{key} = {value:g}" if isinstance(value, float) else f"{key} = {value}" for key, value in settings.items()
+    )
+    return ", ".join(words) or "all"
 
 
 NAMES = {  # of outcomes, in the legends of the lab
@@ -190,7 +199,7 @@ class Failure:
         if self.draw is None:
             raise ValueError(f"no symptom is drawn for the study {self.study}; add one by failure.drawn(draw)")
         figure, (left, right) = plt.subplots(
-            1, 2, figsize=(7.2, 3.3), dpi=70, width_ratios=(1, 1.15), layout="constrained"
+            1, 2, figsize=(7.0, 2.9), dpi=66, width_ratios=(1, 1.15), layout="constrained"
         )
         self.draw(left, self.values[position - 1])
         self.curve(right)
@@ -235,7 +244,7 @@ def nine_failures() -> dict[str, Failure]:
     orbit = dict(where=dict(loss="original", noise=0.0), unit="γ of R1")
     lost = dict(where=ring, unit="method (left: a mark a seed; right: ring)")
     copies = "β; rows: training digits, decoded from their codes, the model's own"
-    flipped = "share of pixels turned over in the first 12 rows"
+    flipped = "share of pixels turned over, rows 1 to 12"
     true = next(iter(estimates("wrong-prefix", "flipped").values()))
     true = {f"true digits, {key}": true[f"true_{key}"].mean for key in ("recognised", "plausible")}
     shares = dict(limits=(-0.05, 1.08))
@@ -262,7 +271,7 @@ def nine_failures() -> dict[str, Failure]:
             measure="norm; probability (failure: low)", lines={"D cannot tell": 0.5}, limits=(-0.05, 1.1)
         ),
         "a weak discriminator": dict(
-            measure="share right (failure: own below other)",
+            measure="share right (failure: own low)",
             lines={"guessing": 0.5},
             limits=(0.1, 1.05),
             legend="lower left",
@@ -292,7 +301,7 @@ def nine_failures() -> dict[str, Failure]:
 
 def overview(failures: Mapping[str, Failure]) -> Figure:
     """The detectors of nine failures at the four positions of their dials: a Figure of 3 × 3 panels."""
-    figure, axes = plt.subplots(3, 3, figsize=(10.2, 9.4), layout="constrained")
+    figure, axes = plt.subplots(3, 3, figsize=(10.2, 8.8), layout="constrained")
     for ax, (name, each) in zip(axes.flat, failures.items(), strict=True):
         each.curve(ax, fontsize=8)
         ax.set_title(name, fontsize=11)
