@@ -321,7 +321,7 @@ def grid(n: int, generator: torch.Generator) -> Tensor:
 
 
 class Plane(NamedTuple):
-    """Heaps in the plane: (n, 2) points, stretched; (K, 2) centres and the width σ of a heap in the same measure."""
+    """Modes in the plane: (n, 2) points, stretched; (K, 2) centres and the width σ of a mode in the same measure."""
 
     x: Tensor
     centres: Tensor
@@ -329,7 +329,7 @@ class Plane(NamedTuple):
 
 
 def plane(points: Points, n: int, generator: torch.Generator) -> Plane:
-    """`points` is "ring" (8 heaps) or "grid" (25).
+    """`points` is "ring" (8 modes) or "grid" (25).
 
     Raises:
         ValueError: another name.

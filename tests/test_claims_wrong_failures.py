@@ -56,7 +56,7 @@ def test_where_samples_are_data_no_judge_finds_a_weak_one_out():
             )
         found_out.append(((real > 0).float().mean() + (fake < 0).float().mean()).item() / 2 > 0.9)
     outcome, why = in_true_world("GA6", found_out=metrics.share_interval(found_out))
-    assert outcome is Outcome.FAILS and why == ["few units: seeds in which a stronger judge is right above 0.9"]
+    assert outcome is Outcome.FAILS and why == ["few units: seeds in which a stronger discriminator is right above 0.9"]
 
 
 class Nearest(torch.nn.Module):

@@ -53,10 +53,10 @@ def diagnose__course_metrics(patient):
         return ("singular component", least) if least < 0.05 else ("healthy", least)
     d, old = (each.discriminator(patient.held_out).sigmoid() for each in (model, patient.earlier))
     if torch.equal(d, old):
-        return "frozen judge", 0.0
+        return "frozen discriminator", 0.0
     gap = (model.discriminator(patient.train).sigmoid().mean() - d.mean()).item()
     if gap > 0.07:
-        return "overfitted judge", gap
+        return "overfitted discriminator", gap
     found = metrics.mode_statistics(x, patient.centres, patient.sigma).captured
     return ("lost modes", found / 8) if found < 8 else ("healthy", 1.0)
 
@@ -222,9 +222,9 @@ def narrow_first(patient):
 
 @torch.no_grad()
 def modes_first(patient):
-    """Looks at the modes before the judge."""
+    """Looks at the modes before the discriminator."""
     name, number = reference(patient)
-    if name == "frozen judge":
+    if name == "frozen discriminator":
         near = torch.cdist(patient.model.sample(2000), patient.centres) < 3 * patient.sigma
         return "lost modes", near.any(0).float().mean().item()
     return name, number
@@ -263,7 +263,7 @@ WRONG = [
     ),
     (named(lambda n, p: "shared noise" if (n, p.family) == ("healthy", "VAE") else n), "healthy ones called sick", "1"),
     (
-        named(lambda n, p: "overfitted judge" if (n, p.family) == ("healthy", "GAN") else n),
+        named(lambda n, p: "overfitted discriminator" if (n, p.family) == ("healthy", "GAN") else n),
         "healthy ones called sick",
         "",
     ),
@@ -271,17 +271,21 @@ WRONG = [
     (by_kl_only, "sick ones called healthy", "Called healthy though sick: "),
     (without_copies, "sick ones called healthy", "sick: 2 of 15 patients"),
     (
-        instead("frozen judge", "healthy", False),
+        instead("frozen discriminator", "healthy", False),
         "sick ones called healthy",
-        "change of D(x) since the earlier judge",
+        "change of D(x) since the earlier discriminator",
     ),
     (kl_first, NAMES, "all carry the same noise"),
     (narrow_first, NAMES, "learnt its training data by heart is narrow"),
     (modes_first, NAMES, "which does not move likes best"),
-    (instead("lost modes", "frozen judge", False), NAMES, "Then the change of D(x) since the earlier judge would be 0"),
+    (
+        instead("lost modes", "frozen discriminator", False),
+        NAMES,
+        "Then the change of D(x) since the earlier discriminator would be 0",
+    ),
     (instead("light KL", "leaking mask", False), NAMES, "That is a failure of another family: autoregressive."),
     (instead("wrong binarisation", "leaking mask"), LUCKY, "is right: it is what tossed images cost more"),
-    (instead("overfitted judge", "frozen judge"), LUCKY, "is right: it is D(x) on the training data"),
+    (instead("overfitted discriminator", "frozen discriminator"), LUCKY, "is right: it is D(x) on the training data"),
     (instead("shared noise", "light KL"), LUCKY, "does not belong to it"),
     (numbered(lambda name, number, patient: 0.5), "one number for all", "All 15 patients get the number 0.5"),
     (numbered(lambda name, number, patient: {"healthy": 1.0}.get(name, 0.25)), NUMBER, "Asked for is"),
@@ -289,11 +293,11 @@ WRONG = [
     (KL(lambda kl: kl / 49), MEASURE, "the 49 pixels"),
     (KL(lambda kl: kl / 6), MEASURE, "the 6 dimensions"),
     (only_of({"singular component"})(math.sqrt), MEASURE, "as its root, a standard deviation"),
-    (only_of({"overfitted judge", "wrong binarisation"})(lambda v: -v), MEASURE, "with the other sign"),
+    (only_of({"overfitted discriminator", "wrong binarisation"})(lambda v: -v), MEASURE, "with the other sign"),
     (only_of({"lost modes"})(lambda v: 8 * v), MEASURE, "a number of modes"),
     (only_of({"leaking mask"})(math.log), MEASURE, "as its logarithm"),
     (only_of({"copies"})(lambda v: 0.5), NUMBER, "the distance of samples to the training data"),
-    (only_of({"frozen judge"})(lambda v: 0.3), NUMBER, "the change of D(x)"),
+    (only_of({"frozen discriminator"})(lambda v: 0.3), NUMBER, "the change of D(x)"),
     (only_of({"shared noise"})(lambda v: 1.0), NUMBER, "the standard deviation of the noise"),
     (lambda patient: reference(patient)[0], PAIR, "where a pair (name, number) is due"),
     (lambda patient: {"name": "healthy"}, PAIR, "a dict"),

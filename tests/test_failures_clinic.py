@@ -39,10 +39,12 @@ def test_the_detector_shows_the_illness_beyond_all_other_patients_of_the_family(
             if truth.family == family:
                 (ill if truth.name == name else others).append(truth.values[name])
         assert len(ill) == len(WARDS)
-        if name in ("leaking mask", "wrong binarisation", "light KL", "overfitted judge"):
+        if name in ("leaking mask", "wrong binarisation", "light KL", "overfitted discriminator"):
             assert min(ill) > max(others) + 0.3 * abs(max(others)), (sorted(ill), sorted(others))
-        elif name == "lost modes":  # a judge that is frozen loses modes, too
-            others = [t.values[name] for t in everybody if t.family == family and t.name not in (name, "frozen judge")]
+        elif name == "lost modes":  # a discriminator that is frozen loses modes, too
+            others = [
+                t.values[name] for t in everybody if t.family == family and t.name not in (name, "frozen discriminator")
+            ]
             assert max(ill) <= 0.75 < min(others) == 1
         else:
             assert max(ill) < 0.6 * min(others), (sorted(ill), sorted(others))
@@ -64,13 +66,17 @@ def test_what_is_said_of_numbers_is_so(everybody):
     assert all(1.5 < v["wrong binarisation"] < 2.5 for v in healthy["autoregressive"])
     assert all(abs(v["leaking mask"] - 1) < 1e-4 for v in healthy["autoregressive"])
     assert all(1.7 < v["light KL"] < 3.2 and abs(v["shared noise"] - 1) < 0.05 for v in healthy["VAE"])
-    assert all(v["frozen judge"] > 0.01 and abs(v["overfitted judge"]) < 0.05 for v in healthy["GAN"])
+    assert all(v["frozen discriminator"] > 0.01 and abs(v["overfitted discriminator"]) < 0.05 for v in healthy["GAN"])
     assert all(v["singular component"] > 0.3 for v in healthy["mixture"])
     assert all(0.7 < v["copies"] < 1.4 for family in ("GAN", "mixture") for v in healthy[family])
     assert min(ill["wrong binarisation"]) > 4 and min(ill["light KL"]) > 15 and max(ill["silent code"]) < 0.01
-    assert max(ill["frozen judge"]) == 0 and min(ill["overfitted judge"]) > 0.1 and max(ill["shared noise"]) < 1e-3
+    assert (
+        max(ill["frozen discriminator"]) == 0
+        and min(ill["overfitted discriminator"]) > 0.1
+        and max(ill["shared noise"]) < 1e-3
+    )
     assert max(ill["copies"]) < 0.2 and max(ill["singular component"]) < 1e-3
-    frozen = [t.values["lost modes"] for t in everybody if t.name == "frozen judge"]
+    frozen = [t.values["lost modes"] for t in everybody if t.name == "frozen discriminator"]
     copies = [t.values["singular component"] for t in everybody if (t.family, t.name) == ("mixture", "copies")]
     shared = [t.values["silent code"] for t in everybody if t.name == "shared noise"]
     for name, values in {"singular component": copies, "silent code": shared}.items():
@@ -123,3 +129,21 @@ def test_no_name_tells_the_illness():
 def test_what_is_no_seed_is_refused(seed):
     with pytest.raises(ValueError, match="expected a whole number from 0 on"):
         clinic.patient(seed)
+
+
+@pytest.mark.parametrize(
+    "ill, well, words",
+    [
+        (dict(), dict(), 'not yet: the covariances are to be "full"'),
+        (dict(n=300, components=3), dict(n=300, components=3, floor=1e-3), "not yet: a component is to collapse"),
+        (dict(n=30), dict(n=100, components=3), "it differs in components, n"),
+        (dict(n=30), dict(n=30), "it differs in none"),
+        (dict(n=30), dict(n=30, floor=1e-5), "not yet: the gap is to fall"),
+        (dict(n=30), dict(n=30, components=3), "right: ill by your settings, and better by components alone"),
+        (dict(n=30), dict(n=30, floor=0.1), "better by floor alone; but that"),
+    ],
+)
+def test_a_treatment_is_one_change_that_halves_the_gap(ill, well, words):
+    full = dict(covariance="full") if ill else {}
+    told = clinic.treatment(full | ill, full | well)
+    assert words in told.splitlines()[-1] and told.startswith("ill : a component collapses in")

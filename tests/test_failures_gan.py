@@ -8,13 +8,14 @@ import torch
 
 from gencourse import data
 from gencourse.failures import gan as failures
+from gencourse.models import GAN, plane_gan
 from gencourse.training import GANHistory
 
 
-def test_the_plane_is_stretched_with_its_heaps():
-    for points, heaps in (("ring", 8), ("grid", 25)):
+def test_the_plane_is_stretched_with_its_modes():
+    for points, modes in (("ring", 8), ("grid", 25)):
         where = data.plane(points, 5000, torch.Generator().manual_seed(0))
-        assert where.centres.shape == (heaps, 2) and where.centres.abs().max() == 4
+        assert where.centres.shape == (modes, 2) and where.centres.abs().max() == 4
         distance = torch.cdist(where.x, where.centres).amin(1) / where.sigma
         assert distance.square().mean().item() == pytest.approx(2, abs=0.15)  # χ² with two degrees of freedom
     with pytest.raises(ValueError, match="points is 'spiral'; expected 'ring' or 'grid'"):
@@ -102,3 +103,14 @@ def test_equal_steps_are_the_contest_of_equal_ratio(monkeypatch):
     failures.equal_steps(0, size=1e-4)
     failures.balance(0, ratio=100.0)
     assert rates == [(1e-3, 1e-3), (1e-3, 1e-3), (1e-4, 1e-4), pytest.approx((1e-2, 1e-4))]
+
+
+def test_where_samples_are_data_another_discriminator_guesses():
+    x = data.plane("ring", 2000, torch.Generator().manual_seed(0)).x
+    perfect = failures.DataGenerator(x)
+    made = GAN(perfect, plane_gan(0, (8,), (8,)).discriminator).sample(500, torch.Generator().manual_seed(1))
+    assert (torch.cdist(made, x).amin(1) < 0.01).all() and len(made.unique(dim=0)) > 350
+    other = failures.another_discriminator(perfect, x, 0, torch.Generator().manual_seed(0))
+    assert failures.told_rightly(other, x, x + 3) > 0.55  # it is no coin
+    fresh, more = data.plane("ring", 4000, torch.Generator().manual_seed(2)).x.split(2000)
+    assert abs(failures.told_rightly(other, fresh, more) - 0.5) < 0.05

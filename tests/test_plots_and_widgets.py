@@ -110,7 +110,8 @@ FIGURES = {
     "mixture, shares": lambda: plots.mixture(plt.figure().gca(), *toy_mixture(), torch.full((50, 2), 0.5)),
     "heat_maps": lambda: plots.heat_maps({"a": torch.rand(9, 12), "b": hill}, (-2, 2, -1, 1), torch.zeros(3, 2)),
     "lines": lambda: plots.lines([1, 10, 100], {"a": [1, 2, 3], "b": [3, 2, 1]}, "K", "nats", log="xy"),
-    "around_centres": lambda: plots.around_centres({"a": toy_mixture()[0], "b": 9 * toy_mixture()[0]}, toy_mixture()[2], 3.0),
+    "around_centres": lambda: plots.around_centres(
+        {"a": toy_mixture()[0], "b": 9 * toy_mixture()[0]}, toy_mixture()[2], 3.0),
     "contest_losses": lambda: plots.contest_losses({"a": GANHistory(loss_d=[1.4] * 30, loss_g=[0.7] * 30)}),
     "distance_marks": lambda: plots.distance_marks(
         {"grey": {"floor": {9: metrics.Interval(2.0, 1.0, 3.0, 5)}, "GAN": {9: metrics.Interval(9.0, 8.0, 9.5, 5)}}},
@@ -763,3 +764,26 @@ def test_an_interpolation_shows_both_ends_and_the_place_between(page):
         widgets.interpolation(torch.zeros(3, 3, 3, 1, 4, 6), [0, 1])
     with pytest.raises(ValueError, match=r"expected \(2, 2, 3, 1, H, W\)"):
         widgets.interpolation(torch.zeros(3, 3, 3, 1, 4, 6), [0, 0.5, 1], names="AB")
+
+
+def test_verdicts_share_a_colour_bar_and_show_the_samples_of_each():
+    centres, samples = torch.tensor([[1.0, 0.0], [-1.0, 0.0]]), torch.zeros(400, 2)
+    figure = plots.verdicts({name: (lambda x: 100 * x[:, 0], samples + i) for i, name in enumerate("ab")}, centres, 2.0)
+    left, right, bar = figure.axes
+    shown = left.images[0].get_array()
+    assert bar.get_ylabel().startswith("D(x)") and shown[0, 0] == 0 and shown[0, -1] == 1  # light at the right
+    assert len(right.lines[1].get_xdata()) == 300 and right.lines[1].get_xdata()[0] == 1
+    ringed = plots.verdicts({"a": (lambda x: x[:, 0], samples)}, centres, 2.0, sigma=0.1).axes[0]
+    assert [round(patch.width, 3) for patch in ringed.patches] == [0.6, 0.6]
+
+
+def test_a_sheet_pads_its_last_row():
+    ax = plots.sheet(plt.subplots()[1], torch.ones(5, 1, 4, 4), columns=3)
+    assert ax.images[0].get_array().shape == (12, 18)
+
+
+def test_seeds_beyond_the_axis_are_counted_at_its_end():
+    ax = plots.seed_dots({"one": {"a": [0.1, 0.2, 50.0], "b": [1e-9, 0.3, 0.4]}}, "distance", (0.01, 3))
+    assert [text.get_text().strip() for text in ax.texts] == ["1", "1"] and ax.get_yscale() == "log"
+    medians = [line.get_ydata()[0] for line in ax.lines if line.get_linewidth() == 2.5]
+    assert medians == [0.2, 0.3]

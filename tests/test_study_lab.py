@@ -9,9 +9,12 @@ from gencourse.study.lab import (
     by_seed,
     estimates,
     explore,
+    farther,
     four,
+    interval_curves,
     nine_failures,
     overview,
+    paired,
     ranks,
     spread,
     table,
@@ -92,7 +95,7 @@ def test_the_lab_has_a_picture_and_words_for_every_position(orbit, monkeypatch):
 def test_nine_failures_are_counted_before_any_symptom_is_drawn():
     lab = nine_failures()
     assert len(lab) == 9 and lab["blur"].values[0] < lab["blur"].values[-1]
-    assert lab["memorising"].values[-1] == 0 and lab["a stupid judge"].values[-1] == 2  # the severest comes last
+    assert lab["memorising"].values[-1] == 0 and lab["a weak discriminator"].values[-1] == 2  # the severest comes last
     for each in lab.values():
         assert len(each.values) == 4 and "seeds" in each.words(4)
         with pytest.raises(ValueError, match="no symptom is drawn"):
@@ -115,3 +118,28 @@ def test_a_symptom_is_added_and_nothing_else_changed(orbit):
     figure = other.picture(4)
     assert list(figure.axes[0].lines[0].get_ydata()) == [0.0, 0.0] and other.rows.keys() == orbit.rows.keys()
     plt.close(figure)
+
+
+def test_runs_with_two_settings_are_compared_seed_by_seed(capsys):
+    first, second = dict(beta=0.0), dict(beta=4.0)
+    less = paired("memorise", "gap_decoded", first, second)
+    a, b = (by_seed("memorise", "gap_decoded", **each) for each in (first, second))
+    assert less.value == pytest.approx(sum(a[s] - b[s] for s in a) / len(a)) and less.n == len(a)
+    assert capsys.readouterr().out.startswith("gap_decoded: beta = 0 less beta = 4, seed by seed: +")
+    paired("restored", ("nats_unseen", "nats_train"), dict(beta=0.0), dict(beta=0.0))
+    assert capsys.readouterr().out.startswith("nats_unseen less nats_train (beta = 0), seed by seed: +")
+
+
+def test_how_often_one_is_larger_is_a_share_of_the_seeds(capsys):
+    share = farther("gap_decoded", ("memorise", dict(beta=0.0)), ("memorise", dict(beta=4.0)))
+    assert share.value == 1 and "in 20 of 20 seeds, 1.00 of pairs" in capsys.readouterr().out
+    assert farther("gap_decoded", ("memorise", dict(beta=0.0)), ("memorise", dict(beta=0.0))).value == 0
+
+
+def test_intervals_are_drawn_over_the_settings():
+    ax = plt.subplots()[1]
+    rows = estimates("blur", "sigma")
+    interval_curves(ax, rows, {"grey": "grey", "of codes": "grey_codes"})
+    assert [label.get_text() for label in ax.get_xticklabels()] == [f"{sigma:g}" for sigma in rows]
+    assert list(ax.containers[1][0].get_ydata()) == [row["grey_codes"].mean for row in rows.values()]
+    plt.close(ax.figure)

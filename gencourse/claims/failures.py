@@ -52,8 +52,8 @@ def training_digits_come_back_and_new_ones_do_not(
     "VA9",
     NOTEBOOK,
     notes="Averaging, as mean squared error does, makes the images blurry.",
-    says="What a VAE decodes is less sharp than the data, until pixels are drawn from it; of two strips it paints the "
-    "average where a code does not pay.",
+    says="What a VAE decodes is less sharp than the data, and pixels drawn from that measure as no softer; of two "
+    "strips it paints the average where a code does not pay.",
     measured_by="sharpness beside the data, for VAEs of many seeds; a toy of two edges",
     since="2026-11-30",
     before="The rule before looked at one stored VAE and the first 500 test digits, without an interval, and did not "
@@ -97,11 +97,11 @@ def a_contest_out_of_balance_ends_farther_from_the_data(
     ahead_alone: Mapping[str, Interval],
 ) -> list[Part]:
     """Shares of the seeds in which the contest out of balance ends farther from the data than another one with the
-    same seed; ½ if the two do not differ. `behind`, `ahead`: the judge's steps are 1/100, or 100 times, those of the
-    generator, against the ratio 1 with steps of 10⁻³, for each loss. `behind_alone`, `ahead_alone`: against both
+    same seed; ½ if the two do not differ. `behind`, `ahead`: the discriminator's steps are 1/100, or 100 times, those
+    of the generator, against the ratio 1 with steps of 10⁻³, for each loss. `behind_alone`, `ahead_alone`: against both
     players taking steps of the size that one of the two has there, "10⁻⁴" or "10⁻²", non-saturating.
     """
-    ends = {"judge far behind": (behind, behind_alone), "judge far ahead": (ahead, ahead_alone)}
+    ends = {"discriminator far behind": (behind, behind_alone), "discriminator far ahead": (ahead, ahead_alone)}
     return [
         above(f"{end}: seeds farther than with {other}", share, 0.5, form=".2f")
         for end, (losses, sizes) in ends.items()
@@ -124,20 +124,20 @@ def a_contest_out_of_balance_ends_farther_from_the_data(
     "right in 6 to 88 %, so that its mean says little. The sentence said that the weak one misses bad samples in "
     "nearly every contest; the rule asks that for more than half.",
 )
-def a_weak_judge_misses_what_a_stronger_one_sees(
+def a_weak_discriminator_misses_what_a_stronger_one_sees(
     found_out: Interval, bad: Interval, missed: Interval, ahead_strong: Interval, good_strong: Interval
 ) -> list[Part]:
-    """With few units: `found_out`, share of seeds in which another judge is right above 0.9; `bad`, in which less than
-    a tenth of the samples is good: *nearly every* is 0.8, and 20 of 20 give 0.84 at least. `missed`: in which the
-    other is right more often by above 0.25, half of the way from a coin to certainty: more often than not. With most
-    units: `ahead_strong`, by how much the other is ahead, is within ±0.1, so that the gap comes from the units and not
-    from having been trained later; `good_strong`, share of good samples, is above that tenth.
+    """With few units: `found_out`, share of seeds in which another discriminator is right above 0.9; `bad`, in which
+    less than a tenth of the samples is good: *nearly every* is 0.8, and 20 of 20 give 0.84 at least. `missed`: in which
+    the other is right more often by above 0.25, half of the way from a coin to certainty: more often than not. With
+    most units: `ahead_strong`, by how much the other is ahead, is within ±0.1, so that the gap comes from the units and
+    not from having been trained later; `good_strong`, share of good samples, is above that tenth.
     """
     return [
-        above("few units: seeds in which a stronger judge is right above 0.9", found_out, 0.8, form=".2f"),
+        above("few units: seeds in which a stronger discriminator is right above 0.9", found_out, 0.8, form=".2f"),
         above("few units: seeds with less than a tenth of the samples good", bad, 0.8, form=".2f"),
         above("few units: seeds in which the stronger one is ahead by above 0.25", missed, 0.5, form=".2f"),
-        within("most units: the other judge is ahead by", ahead_strong, -0.1, 0.1, form=".3f"),
+        within("most units: the other discriminator is ahead by", ahead_strong, -0.1, 0.1, form=".3f"),
         above("most units: share of good samples", good_strong, 0.1, form=".2f"),
     ]
 
@@ -154,7 +154,7 @@ def a_weak_judge_misses_what_a_stronger_one_sees(
     "else takes them for real, of which it had asked two things. The sentence said far from all digits, in pixels "
     "and in features; but in features no distance is measured.",
 )
-def ascent_ends_where_the_judge_sees_digits_and_there_are_none(
+def ascent_ends_where_the_discriminator_sees_digits_and_there_are_none(
     taken: Mapping[str, Interval], outside: Mapping[str, Interval], far: Mapping[str, Interval], inside_digits: Interval
 ) -> list[Part]:
     """By start: `taken`, share of seeds in which above nine tenths of the images have a logit above that of the median

@@ -9,6 +9,7 @@ import math
 from collections.abc import Callable
 from copy import deepcopy
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -17,6 +18,7 @@ from torch.nn.functional import avg_pool2d, binary_cross_entropy_with_logits, so
 
 from gencourse import data
 from gencourse.data import REACH, RING
+from gencourse.failures.gmm import gmm_singular
 from gencourse.models import GMM
 from gencourse.models.settings import usual_settings
 
@@ -28,8 +30,8 @@ DIAGNOSES = (
     "light KL",
     "silent code",
     "shared noise",
-    "frozen judge",
-    "overfitted judge",
+    "frozen discriminator",
+    "overfitted discriminator",
     "lost modes",
     "copies",
     "singular component",
@@ -46,7 +48,7 @@ class Patient:
         autoregressive, over 4 × 4 pixels, row by row: log_prob(x) -> (N,) nats, logits(x) -> (N, 16), sample
         VAE, over 7 × 7 pixels: encode(x) -> Normal, codes(x, generator) -> draws from it (N, 6),
             decode(z) -> Bernoulli, sample
-        GAN, in the plane: discriminator(x) -> logits (N,) of its judge, sample
+        GAN, in the plane: discriminator(x) -> logits (N,), sample
         mixture, in the plane: the GMM of chapter 02, spherical: weights, means, covariances, log_prob(x), sample
 
         and sample(n, generator) -> (n, F).
@@ -238,7 +240,7 @@ def _vae(diagnosis: str, generator: torch.Generator) -> Patient:
 
 
 class Contest(nn.Module):
-    """A GAN in the plane: what its generator makes, and its judge."""
+    """A GAN in the plane: what its generator makes, and its discriminator."""
 
     def __init__(self, generator: nn.Module) -> None:
         super().__init__()
@@ -249,7 +251,7 @@ class Contest(nn.Module):
         self.waves.requires_grad_(False)
 
     def discriminator(self, x: Tensor) -> Tensor:
-        """The judge's logits for "real": (N, 2) -> (N,)."""
+        """The logits for "real": (N, 2) -> (N,)."""
         h = self.waves(x)
         return self.head(torch.cat([h.sin(), h.cos()], 1)).squeeze(1)
 
@@ -279,7 +281,7 @@ def _gan(diagnosis: str, generator: torch.Generator) -> Patient:
     centres = REACH * RING.centres
     everything = _Around(centres, SIGMA)
     train, held_out = everything(torch.randn(600, 2, generator=generator)).split(300)
-    if diagnosis == "frozen judge":
+    if diagnosis == "frozen discriminator":
         model, earlier = _frozen(train, generator)
     else:
         draw = everything
@@ -288,7 +290,7 @@ def _gan(diagnosis: str, generator: torch.Generator) -> Patient:
             draw = _Around(centres[left], SIGMA)
         elif diagnosis == "copies":
             draw = _Around(train, SIGMA / 50)
-        model, overfits = Contest(draw), diagnosis == "overfitted judge"
+        model, overfits = Contest(draw), diagnosis == "overfitted discriminator"
         steps, r1 = (220, 0.0) if overfits else (20, 0.3)
         _judge(model, train, steps, r1, generator)
         earlier = deepcopy(model)
@@ -298,7 +300,7 @@ def _gan(diagnosis: str, generator: torch.Generator) -> Patient:
 
 
 def _frozen(x: Tensor, generator: torch.Generator) -> tuple[Contest, Contest]:
-    """A judge that learnt for some steps, and then no more; the generator goes on, 60 steps and as many again."""
+    """A discriminator that learnt for some steps only; the generator goes on, 60 steps and as many again."""
     player = nn.Sequential(nn.Linear(2, 32), nn.ReLU(), nn.Linear(32, 2))
     model = Contest(player)
     _judge(model, x, int(torch.randint(20, 40, (), generator=generator)), 0.0, generator)
@@ -312,7 +314,7 @@ def _frozen(x: Tensor, generator: torch.Generator) -> tuple[Contest, Contest]:
 
 
 def _judge(model: Contest, x: Tensor, steps: int, r1: float, generator: torch.Generator) -> None:
-    """The judge learns for some steps, with the weight r1 of the penalty on its slope at the data."""
+    """The discriminator learns for some steps, with the weight r1 of the penalty on its slope at the data."""
     optimizer = torch.optim.Adam(model.head.parameters(), lr=0.015, fused=True)
     for batch in torch.randint(len(x), (steps, 200), generator=generator):
         real = x[batch].requires_grad_(r1 > 0)
@@ -348,7 +350,34 @@ _KINDS = (
     *((family, "healthy") for family in FAMILIES),
     *(("autoregressive", name) for name in ("leaking mask", "wrong binarisation")),
     *(("VAE", name) for name in ("light KL", "silent code", "shared noise")),
-    *(("GAN", name) for name in ("frozen judge", "overfitted judge", "lost modes", "copies")),
+    *(("GAN", name) for name in ("frozen discriminator", "overfitted discriminator", "lost modes", "copies")),
     *(("mixture", name) for name in ("copies", "singular component")),
 )
 WARD = len(_KINDS)
+
+
+def treatment(ill: dict[str, Any], well: dict[str, Any]) -> str:
+    """Make a mixture ill, and well again by one change: what twenty runs of `gmm_singular` with either say, in words.
+
+    Each is the settings of `gencourse.failures.gmm.gmm_singular`, such as dict(covariance="full", n=300, components=3).
+    Asked is that a component collapses in more than half of the seeds of `ill`, that `well` differs in one setting, and
+    that its gap is at most half as large. Raises TypeError or ValueError for settings that the study does not take.
+    """
+    runs = {name: [gmm_singular(seed, **how) for seed in range(20)] for name, how in (("ill", ill), ("well", well))}
+    fell = {name: sum(run["collapsed"] for run in each) for name, each in runs.items()}
+    gap = {name: sum(run["gap"] for run in each) / 20 for name, each in runs.items()}
+    lines = [f"{name:4s}: a component collapses in {fell[name]:2d} of 20 seeds, gap {gap[name]:.2f}" for name in runs]
+    changed = sorted(key for key in {*ill, *well} if ill.get(key) != well.get(key))
+    if ill.get("covariance") != "full":
+        told = 'not yet: the covariances are to be "full"'
+    elif fell["ill"] <= 10:
+        told = "not yet: a component is to collapse in more than half of the seeds of `ill`"
+    elif len(changed) != 1:
+        told = f"not yet: `well` is to differ in one setting; it differs in {', '.join(changed) or 'none'}"
+    elif gap["well"] > gap["ill"] / 2:
+        told = "not yet: the gap is to fall to half or less"
+    else:
+        told = f"right: ill by your settings, and better by {changed[0]} alone"
+        if changed == ["floor"]:
+            told += "; but that `collapsed` falls is then no evidence, since the floor is added to every variance"
+    return "\n".join([*lines, told])

@@ -1,4 +1,4 @@
-"""How a contest fails: lost modes, a match that is none, a judge that can be fooled."""
+"""How a contest fails: lost modes, a match that is none, a discriminator that can be fooled."""
 
 from typing import Any, Literal, NamedTuple, get_args
 
@@ -51,16 +51,16 @@ METHODS: dict[MethodName, Method] = {
 def mode_collapse(
     seed: int, *, method: MethodName = "plain", points: Points = "ring", steps_d: int = 1, effort: float = 1.0
 ) -> dict[str, float]:
-    """Ring or grid: how many heaps does a contest find, and do the samples lie on them?
+    """Ring or grid: how many modes does a contest find, and do the samples lie on them?
 
     The protocol of VEEGAN (Srivastava et al., arXiv:1705.07761, section 4.1): of 2,500 samples one is good within 3σ of
-    a heap, and a heap is captured that is nearest to a good one. All methods have the networks of RECIPE
+    a mode, and a mode is captured that is nearest to a good one. All methods have the networks of RECIPE
     (packing's discriminator reads four points at once) and numbers of steps that take about equal time on an idle core.
     `steps_d` times the updates of the discriminator are paid for with fewer steps; `effort` multiplies those. Returns
 
-        modes: captured heaps. good: share of good samples.
-        reverse_kl: ln K minus the entropy of the good samples' heaps, nats.
-        collapsed: is a heap missing, or less than a tenth of the samples good?
+        modes: captured modes. good: share of good samples.
+        reverse_kl: ln K minus the entropy of the good samples' modes, nats.
+        collapsed: is a mode missing, or less than a tenth of the samples good?
         loss_g, d_fake: the generator's loss and D(G(z)), means over the last 50 steps.
     """
     if method not in METHODS:
@@ -132,10 +132,10 @@ def too_strong(seed: int, *, loss: Loss = "original", head_start: int = 300) -> 
     generator = torch.Generator().manual_seed(seed)
     where, gan = plane("ring", 20_000, generator), plane_gan(seed, hidden=(64, 64), loss=loss)
     noise = gan.noise(1000, generator)
-    before, _ = _generator_signal(gan, noise)
+    before, _ = generator_signal(gan, noise)
     ahead = torch.optim.Adam(gan.discriminator.parameters(), lr=1e-3, betas=(0.0, 0.99))
     _learn_alone(gan, ahead, where.x, head_start, 128, generator)
-    gradient, d_fake = _generator_signal(gan, noise)
+    gradient, d_fake = generator_signal(gan, noise)
     fit_gan(gan, where.x, steps=1500, batch_size=128, lr=1e-3, generator=generator)
     found = metrics.mode_statistics(gan.sample(2500, generator), where.centres, where.sigma)
     return dict(
@@ -154,8 +154,8 @@ def _learn_alone(
         optimizer.step()
 
 
-def _generator_signal(gan: GAN, noise: Tensor) -> tuple[float, float]:
-    """Norm of the gradient of the generator's loss by its weights, and mean D(G(z))."""
+def generator_signal(gan: GAN, noise: Tensor) -> tuple[float, float]:
+    """Norm of the gradient of the generator's loss by its weights, and mean D(G(z)), for noise (B, latent)."""
     logits = gan.discriminator(gan.generator(noise))
     gradients = torch.autograd.grad(generator_loss(logits, gan.loss_name), list(gan.generator.parameters()))
     return torch.cat([g.flatten() for g in gradients]).norm().item(), logits.sigmoid().mean().item()
@@ -227,16 +227,43 @@ def stupid_judge(seed: int, *, width: int = 64) -> dict[str, float]:
     generator = torch.Generator().manual_seed(seed)
     where, gan = plane("ring", 20_000, generator), plane_gan(seed, (64, 64), (width,), r1=0.3)
     fit_gan(gan, where.x, steps=2000, batch_size=128, lr=5e-3, anneal="exponential", average=0.99, generator=generator)
-    other = plane_gan(seed + 1, (64, 64), (128, 128)).discriminator
-    optimizer = torch.optim.Adam(other.parameters(), lr=2e-3)
-    _learn_alone(GAN(gan.generator, other), optimizer, where.x, 500, 256, generator)
+    other = another_discriminator(gan.generator, where.x, seed, generator)
     real, fake = plane("ring", 5000, generator).x, gan.sample(5000, generator)
-    own, other = (
-        ((judge(real) > 0).float().mean() + (judge(fake) < 0).float().mean()).item() / 2
-        for judge in (gan.discriminator, other)
-    )
+    own, other = (told_rightly(discriminator, real, fake) for discriminator in (gan.discriminator, other))
     found = metrics.mode_statistics(fake[:2500], where.centres, where.sigma)
     return dict(own=own, other=other, fooled=own < 0.6, found_out=other > 0.9, good=found.high_quality)
+
+
+def another_discriminator(generator: torch.nn.Module, x: Tensor, seed: int, chance: torch.Generator) -> torch.nn.Module:
+    """A new discriminator, two layers of 128, trained for 500 steps on points x (N, 2) against a frozen generator."""
+    other = plane_gan(seed + 1, (64, 64), (128, 128)).discriminator
+    optimizer = torch.optim.Adam(other.parameters(), lr=2e-3)
+    _learn_alone(GAN(generator, other), optimizer, x, 500, 256, chance)
+    return other
+
+
+@torch.no_grad()
+def told_rightly(discriminator: torch.nn.Module, real: Tensor, fake: Tensor) -> float:
+    """The share of points that a discriminator tells rightly, as many real as fake: ½ is guessing."""
+    return ((discriminator(real) > 0).float().mean() + (discriminator(fake) < 0).float().mean()).item() / 2
+
+
+class DataGenerator(torch.nn.Module):
+    """The perfect generator: from noise to the data themselves, with which a discriminator has its floor.
+
+    x: (N, D). The first number of the noise, N(0, 1), chooses a row, all as often.
+    """
+
+    def __init__(self, x: Tensor, latent: int = 2) -> None:
+        super().__init__()
+        self.x = torch.nn.Parameter(x, requires_grad=False)
+        self.latent, self.event_shape = latent, tuple(x.shape[1:])
+        self.n_classes = 0
+
+    def forward(self, z: Tensor) -> Tensor:
+        """(B, latent) -> (B, D)."""
+        share = torch.special.ndtr(z[:, 0].double())
+        return self.x[(share * len(self.x)).long().clamp(max=len(self.x) - 1)]
 
 
 @usual_settings()

@@ -25,6 +25,7 @@ from gencourse.plots.curves import (
     lines,
     nats_bars,
     paired_gains,
+    seed_dots,
     strips,
     study_shares,
 )
@@ -40,7 +41,7 @@ from gencourse.plots.fields import (
     receptive_field,
     receptive_fields,
 )
-from gencourse.plots.images import NEWEST, UNKNOWN, completions, film_frame, image_grid, raster_frames
+from gencourse.plots.images import NEWEST, UNKNOWN, completions, film_frame, image_grid, raster_frames, sheet
 from gencourse.plots.page import (
     BLACK,
     BLUE,
@@ -64,7 +65,7 @@ from gencourse.plots.page import (
     svg,
     use_style,
 )
-from gencourse.plots.planes import clouds, contest, heat_maps, mixture, posteriors
+from gencourse.plots.planes import clouds, contest, heat_maps, mixture, posteriors, verdict, verdicts
 from gencourse.plots.sounds import decibels, mu_law, spectrogram, spectrograms
 
 __all__ = [
@@ -130,6 +131,8 @@ __all__ = [
     "receptive_field",
     "receptive_fields",
     "runs_and_means",
+    "seed_dots",
+    "sheet",
     "show",
     "spectrogram",
     "spectrograms",
@@ -138,4 +141,6 @@ __all__ = [
     "svg",
     "taken_for",
     "use_style",
+    "verdict",
+    "verdicts",
 ]

@@ -26,6 +26,7 @@ def around_centres(
     sets: {title: (N, 2)}, of each of which at most `most` points are drawn; where points of the whole set lie outside
     the picture, the title has a second line that says which share. centres: (K, 2).
     """
+    columns = min(columns, len(sets))
     rows = math.ceil(len(sets) / columns)
     size = (9.3, 3.4 * rows + 0.9)
     figure, axes = plt.subplots(rows, columns, figsize=size, sharey=True, squeeze=False, layout="constrained")
@@ -37,6 +38,8 @@ def around_centres(
             title = f"{title}\n{outside[title]:.0%} outside the picture"
         ax.set_title(title, fontsize=12)
         ax.set(aspect="equal", xlim=(-reach, reach), ylim=(-reach, reach), xlabel="$x_1$")
+    for ax in axes.flat[len(sets) :]:
+        ax.set_axis_off()
     for ax in axes[:, 0]:
         ax.set_ylabel("$x_2$")
     handles, labels = axes[0, 0].get_legend_handles_labels()

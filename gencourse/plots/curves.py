@@ -385,3 +385,34 @@ def study_shares(panels: Mapping[str, Mapping[str, Sequence[float]]], shares: Se
         ax.set_ylabel("setting")
     axes[0, 0].set_ylim(len(settings) - 0.5, -0.5)  # the first setting on top
     return figure
+
+
+def seed_dots(
+    groups: Mapping[str, Mapping[str, Sequence[float]]],
+    ylabel: str,
+    limits: tuple[float, float],
+    ax: Axes | None = None,
+) -> Axes:
+    """A dot for each seed and a bar at the median, on a logarithmic axis: {series: {category: values}}.
+
+    limits: of the axis. Seeds beyond them stand as triangles at its ends, with their number.
+    """
+    ax = ax or plt.subplots(figsize=(8, 4), layout="constrained")[1]
+    categories = list(dict.fromkeys(category for runs in groups.values() for category in runs))
+    for i, (series, runs) in enumerate(groups.items()):
+        colour, marker = COLOURS[i % len(COLOURS)], MARKERS[i % len(MARKERS)]
+        shift = 0.5 * ((i + 0.5) / len(groups) - 0.5)
+        ax.plot([], [], marker, color=colour, markerfacecolor="none", label=f"{series}: a seed; bar: median")
+        for category, values in runs.items():
+            x, values = categories.index(category) + shift, np.asarray(values, dtype=float)
+            spread = x + 0.12 * (np.arange(len(values)) / max(1, len(values) - 1) - 0.5)
+            ax.plot(spread, values, marker, color=colour, markerfacecolor="none", markersize=4)
+            middle = float(np.median(values).clip(*limits))
+            ax.plot([x - 0.13, x + 0.13], [middle] * 2, color="black", linewidth=2.5, zorder=3)
+            for end, beyond, mark in ((limits[0], values < limits[0], "v"), (limits[1], values > limits[1], "^")):
+                if beyond.any():
+                    ax.plot(x, end, mark, color=colour, markersize=9, clip_on=False, zorder=4)
+                    ax.annotate(f" {beyond.sum()}", (x, end), xytext=(6, 2), textcoords="offset points", fontsize=9)
+    ax.set(yscale="log", ylim=limits, ylabel=ylabel, xlim=(-0.5, len(categories) - 0.5))
+    ax.set_xticks(range(len(categories)), categories)
+    return ax

@@ -4,6 +4,7 @@ import math
 from collections.abc import Sequence
 
 import numpy as np
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from gencourse.plots.arrays import Numbers, array, bare_figure, check_images, draw_frame, enlarge
@@ -57,6 +58,17 @@ def image_grid(
             ax.text(x + width * scale / 2, y - 5, titles[i], ha="center", va="bottom", fontsize=12)
     ax.imshow(page, cmap="gray", vmin=0, vmax=1, interpolation="nearest", origin="upper")
     return figure
+
+
+def sheet(ax: Axes, images: Numbers, columns: int = 4) -> Axes:
+    """Images (N, 1, H, W), 0 to 1, side by side in one panel, ink dark, with a grey line around each."""
+    images = 1 - check_images(images, "images")
+    framed = np.pad(images, ((0, 0), (1, 1), (1, 1)), constant_values=0.75)
+    framed = np.pad(framed, ((0, -len(images) % columns), (0, 0), (0, 0)), constant_values=1.0)
+    rows = [np.concatenate(list(framed[i : i + columns]), 1) for i in range(0, len(images), columns)]
+    ax.imshow(np.concatenate(rows), cmap="gray", vmin=0, vmax=1, interpolation="nearest")
+    ax.set_axis_off()
+    return ax
 
 
 def completions(

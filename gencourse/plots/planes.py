@@ -8,6 +8,8 @@ import numpy as np
 import torch
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.image import AxesImage
+from matplotlib.lines import Line2D
 from matplotlib.patches import Ellipse
 
 from gencourse.plots.arrays import Numbers, array, rgb
@@ -22,8 +24,9 @@ def mixture(
     covariances: Numbers,
     shares: Numbers | None = None,
     title: str = "",
+    aside: float = 0.0,
 ) -> Axes:
-    """Points (N, 2) and the components of a mixture, each with its number at its mean.
+    """Points (N, 2) and the components of a mixture, each with its number at its mean, or so far above it: `aside`.
 
     An ellipse of one standard deviation is drawn in full, the thicker the larger the weight, one of two dashed.
 
@@ -62,7 +65,17 @@ def mixture(
                 )
             )
         box = dict(boxstyle="circle,pad=0.15", facecolor="white", edgecolor=COLOURS[i % len(COLOURS)], linewidth=2)
-        ax.text(*mean, str(i + 1), ha="center", va="center", fontsize=12, bbox=box, zorder=4, clip_on=True)
+        ax.text(
+            mean[0],
+            mean[1] + aside,
+            str(i + 1),
+            ha="center",
+            va="center",
+            fontsize=12,
+            bbox=box,
+            zorder=4,
+            clip_on=True,
+        )
     ax.set(xlabel="$x_1$", ylabel="$x_2$", title=title)
     return ax
 
@@ -201,3 +214,59 @@ def posteriors(mean: Numbers, std: Numbers, kinds: Sequence[int], extent: float 
     ax.set(xlabel="$z_1$", ylabel="$z_2$", box_aspect=1, xlim=(-extent, extent), ylim=(-extent, extent))
     ax.figure.legend(loc="outside upper center", ncols=2)
     return ax
+
+
+def verdict(
+    ax: Axes,
+    discriminator: Callable[[torch.Tensor], torch.Tensor],
+    centres: Numbers,
+    samples: Numbers,
+    reach: float = 5.5,
+    sigma: float | None = None,
+) -> AxesImage:
+    """D over the plane, from 0, dark, to 1, light; centres of the data as crosses and 300 samples as dots.
+
+    discriminator: (N, 2) -> logits (N,). centres: (K, 2). samples: (N, 2). reach: the panel ends at -reach and reach.
+    sigma: with it, a circle of 3σ stands around each centre; a sample inside is good. Returns the map.
+    """
+    at = torch.linspace(-reach, reach, 45)
+    with torch.no_grad():
+        belief = discriminator(torch.cartesian_prod(at, at)).sigmoid().view(45, 45).T
+    shades = plt.get_cmap("cividis", 12)
+    image = ax.imshow(array(belief), origin="lower", extent=(-reach, reach) * 2, cmap=shades, vmin=0, vmax=1)
+    samples = array(samples)[:300]
+    if sigma is None:
+        ax.plot(*array(centres).T, "P", color="white", markeredgecolor="black", markersize=6, label="centre of a mode")
+    ax.plot(*samples.T, "o", color=VERMILLION, markersize=2.2, linestyle="none", label="sample")
+    for centre in array(centres) if sigma else ():
+        ax.add_patch(Ellipse(centre, 6 * sigma, 6 * sigma, fill=False, edgecolor="white", linewidth=1.5, zorder=3))
+    ax.set(xlabel="$x_1$", ylabel="$x_2$", xlim=(-reach, reach), ylim=(-reach, reach))
+    return image
+
+
+def verdicts(
+    panels: Mapping[str, tuple[Callable[[torch.Tensor], torch.Tensor], Numbers]],
+    centres: Numbers,
+    reach: float = 5.5,
+    sigma: float | None = None,
+) -> Figure:
+    """`verdict` for each {title: (discriminator, samples)}, side by side, with one colour bar and one legend."""
+    figure, axes = plt.subplots(
+        1,
+        len(panels),
+        figsize=(10.2, 3.4 if len(panels) > 2 else 4.4),
+        sharey=True,
+        squeeze=False,
+        layout="constrained",
+    )
+    for ax, (title, (discriminator, samples)) in zip(axes[0], panels.items(), strict=True):
+        image = verdict(ax, discriminator, centres, samples, reach, sigma)
+        ax.set_title(title, fontsize=11)
+        ax.label_outer()
+    figure.colorbar(image, ax=axes[0], label="D(x)" if len(panels) > 2 else "D(x), probability of data", shrink=0.6)
+    handles, names = axes[0, 0].get_legend_handles_labels()
+    if sigma:
+        handles.append(Line2D([], [], marker="o", color="0.5", markerfacecolor="none", markersize=9, linestyle="none"))
+        names.append("white circle: 3σ around the centre of a mode")
+    figure.legend(handles, names, loc="outside lower center", ncols=2, fontsize=10)
+    return figure

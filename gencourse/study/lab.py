@@ -12,6 +12,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from gencourse import study, widgets
+from gencourse.metrics import Interval, mean_interval, share_interval
 
 
 def estimates(
@@ -95,6 +96,52 @@ def ranks(first: Iterable[float], second: Iterable[float]) -> tuple[float, float
     return float(test.statistic) / (len(first) * len(second)), float(test.pvalue)
 
 
+def paired(
+    name: str,
+    outcome: str | tuple[str, str],
+    first: Mapping[str, object],
+    second: Mapping[str, object],
+    form: str = "+.3f",
+) -> Interval:
+    """Print an outcome of the runs with settings `first` less that with settings `second`, seed by seed: the interval.
+
+    outcome: a pair, if another one is to be taken from the second.
+    """  # fmt: skip
+    one, two = (outcome, outcome) if isinstance(outcome, str) else outcome
+    a, b = by_seed(name, one, **first), by_seed(name, two, **second)
+    less = mean_interval(a[s] - b[s] for s in a)
+    shared = {key: value for key, value in first.items() if second.get(key) == value}
+    names = [_named({key: each[key] for key in each if key not in shared}) for each in (first, second)]
+    if one == two:
+        what = f"{one}{f' ({_named(shared)})' if shared else ''}: {names[0]} less {names[1]}"
+    else:
+        what = f"{one} less {two} ({_named(shared)})"
+    print(f"{what}, seed by seed: {less.text(form)}")
+    return less
+
+
+def farther(
+    outcome: str, first: tuple[str, Mapping[str, object]], second: tuple[str, Mapping[str, object]]
+) -> Interval:
+    """Print and give the share of seeds in which an outcome is larger in the first runs; each is (study, settings).
+
+    Beside it stand the share of all pairs in which it is larger, and Mann and Whitney's p.
+    """
+    a, b = (by_seed(name, outcome, **settings) for name, settings in (first, second))
+    yes, (pairs, p) = [a[s] > b[s] for s in a], ranks(a.values(), b.values())
+    names = [f"{name}, {_named(settings)}" for name, settings in (first, second)]
+    print(f"{names[0]} > {names[1]}: in {sum(yes)} of {len(yes)} seeds, {pairs:.2f} of pairs, p = {p:.1g}")
+    return share_interval(yes)
+
+
+def _named(settings: Mapping[str, object]) -> str:
+    """Settings in words, such as `sigma = 2`; "all" if there are none."""
+    words = (
+        f"{key} = {value:g}" if isinstance(value, float) else f"{key} = {value}" for key, value in settings.items()
+    )
+    return ", ".join(words) or "all"
+
+
 NAMES = {  # of outcomes, in the legends of the lab
     "recognised": "recognised (share)",
     "plausible": "plausible (share)",
@@ -103,11 +150,11 @@ NAMES = {  # of outcomes, in the legends of the lab
     "grey_codes": "grey, codes of the strips",
     "gap_decoded": "train − unseen (nats)",
     "kl": "KL, all dimensions (nats)",
-    "collapsed": "heap missing (share of seeds)",
+    "collapsed": "a mode is missing (share of seeds)",
     "gradient": "gradient of G (norm)",
     "d_fake": "D(G(z)), mean",
-    "own": "its own judge right (share)",
-    "other": "another judge right (share)",
+    "own": "its own discriminator right",
+    "other": "another discriminator right",
     "settled": "at rest (share of seeds)",
 }
 
@@ -117,8 +164,9 @@ class Failure:
     """One failure of the lab.
 
     study: the stored study that counts it, of the runs with the settings `where`. dial: what is turned; values: at its
-    four positions. shows: the outcomes that detect it. unit: of the values, in words. draw(axes, value): the symptom,
-    which `drawn` adds.
+    four positions. shows: the outcomes that detect it. unit: of the values, in words. measure: what the vertical axis
+    shows, and on which side the failure lies. lines: reference values, {name: value}. limits: of the vertical axis.
+    seeds: only these. legend: where it stands. draw(axes, value): the symptom, which `drawn` adds.
     """
 
     study: str
@@ -127,6 +175,11 @@ class Failure:
     shows: tuple[str, ...]
     unit: str
     where: Mapping[str, object] = field(default_factory=dict)
+    measure: str = ""
+    lines: Mapping[str, float] = field(default_factory=dict)
+    limits: tuple[float, float] | None = None
+    seeds: tuple[int, ...] | None = None
+    legend: str = "best"
     draw: Callable[[Axes, Any], object] | None = None
 
     def drawn(self, draw: Callable[[Axes, Any], object]) -> "Failure":
@@ -136,7 +189,7 @@ class Failure:
     @cached_property
     def rows(self) -> dict[Any, dict[str, study.Estimate]]:
         """{value: {outcome: estimate}}."""
-        return estimates(self.study, self.dial, **self.where)
+        return estimates(self.study, self.dial, seeds=self.seeds, **self.where)
 
     def picture(self, position: int) -> Figure:
         """The symptom at a position of the dial, 1 to 4, and at its right the detector at all four: a Figure.
@@ -145,7 +198,9 @@ class Failure:
         """
         if self.draw is None:
             raise ValueError(f"no symptom is drawn for the study {self.study}; add one by failure.drawn(draw)")
-        figure, (left, right) = plt.subplots(1, 2, figsize=(7.6, 3.1), dpi=66, width_ratios=(1.1, 1))
+        figure, (left, right) = plt.subplots(
+            1, 2, figsize=(7.0, 2.9), dpi=66, width_ratios=(1, 1.15), layout="constrained"
+        )
         self.draw(left, self.values[position - 1])
         self.curve(right)
         right.axvspan(position - 0.3, position + 0.3, color="0.9", zorder=0)
@@ -158,9 +213,14 @@ class Failure:
             off = [[each.mean - each.low for each in here], [each.high - each.mean for each in here]]
             name = NAMES.get(outcome, outcome)
             right.errorbar(range(1, 5), [each.mean for each in here], off, fmt=style, capsize=4, label=name)
+        for (name, value), style in zip(self.lines.items(), (":", "-."), strict=False):
+            right.axhline(value, color="0.35", linestyle=style, linewidth=1.3, label=name)
         named = [f"{value:g}" if isinstance(value, (int, float)) else value for value in self.values]
-        right.set(xticks=range(1, 5), xticklabels=named, xlim=(0.5, 4.5), xlabel=self.dial)
-        right.legend(fontsize=fontsize)
+        right.set(xticks=range(1, 5), xticklabels=named, xlim=(0.5, 4.5), ylim=self.limits)
+        right.set_xlabel(self.unit.split(";")[0].split(" (left")[0], fontsize=fontsize + 1)
+        right.set_ylabel(self.measure, fontsize=fontsize + 1)
+        right.tick_params(labelsize=fontsize + 1)
+        right.legend(fontsize=fontsize, loc=self.legend)
 
     def words(self, position: int) -> str:
         """What the detector says at a position of the dial."""
@@ -184,10 +244,44 @@ def nine_failures() -> dict[str, Failure]:
     orbit = dict(where=dict(loss="original", noise=0.0), unit="γ of R1")
     lost = dict(where=ring, unit="method (left: a mark a seed; right: ring)")
     copies = "β; rows: training digits, decoded from their codes, the model's own"
-    flipped = "share of pixels turned over in the first 12 rows"
-    return {
+    flipped = "share of pixels turned over, rows 1 to 12"
+    true = next(iter(estimates("wrong-prefix", "flipped").values()))
+    true = {f"true digits, {key}": true[f"true_{key}"].mean for key in ("recognised", "plausible")}
+    shares = dict(limits=(-0.05, 1.08))
+    looks = {  # what the vertical axis shows, and what a model without the failure has
+        "a wrong prefix": dict(
+            measure="share of 64 digits (failure: low)", lines=true, limits=(-0.12, 1.05), legend="lower left"
+        ),
+        "a component that collapses": dict(
+            measure="nats a point (failure: high)",
+            lines={"no overfitting": 0.0},
+            limits=(-0.7, 1.9),
+            legend="lower right",
+        ),
+        "blur": dict(
+            measure="greyness (failure: high)",
+            lines={"sharp": 0.0, "the average": 1.0},
+            limits=(-0.75, 1.1),
+            legend="lower right",
+        ),
+        "memorising": dict(measure="nats an image (failure: high)", lines={"new digits": 0.0}),
+        "a code that says nothing": dict(measure="nats an image (failure: low)", lines={"collapsed": 0.0}),
+        "lost modes": dict(measure="share of 20 seeds (failure: high)", lines={"none lost": 0.0}, **shares),
+        "a discriminator that is ahead": dict(
+            measure="norm; probability (failure: low)", lines={"D cannot tell": 0.5}, limits=(-0.05, 1.1)
+        ),
+        "a weak discriminator": dict(
+            measure="share right (failure: own low)",
+            lines={"guessing": 0.5},
+            limits=(0.1, 1.05),
+            legend="lower left",
+            seeds=tuple(range(20, 40)),
+        ),
+        "an orbit": dict(measure="share of 100 seeds (failure: low)", lines={"all come to rest": 1.0}, **shares),
+    }
+    found = {
         "a wrong prefix": failure("wrong-prefix", "flipped", ("recognised", "plausible"), flipped),
-        "a component that collapses": failure("gmm-singular", "floor", ("gap",), "floor of the variances", True, n=30),
+        "a component that collapses": failure("gmm-singular", "floor", ("gap",), "variance floor", True, n=30),
         "blur": failure("blur", "sigma", ("grey", "grey_codes"), "σ of the decoder"),
         "memorising": failure("memorise", "beta", ("gap_decoded",), copies, True),
         "a code that says nothing": failure(
@@ -196,23 +290,32 @@ def nine_failures() -> dict[str, Failure]:
         "lost modes": Failure(
             "mode-collapse", "method", ["recipe", "packing", "plain", "original"], ("collapsed",), **lost
         ),
-        "a judge that is ahead": failure(
-            "too-strong", "head_start", ("gradient", "d_fake"), "steps that the judge learned alone", **original
+        "a discriminator that is ahead": failure(
+            "too-strong", "head_start", ("gradient", "d_fake"), "steps that D learned alone", **original
         ),
-        "a stupid judge": failure("stupid-judge", "width", ("own", "other"), "units of the judge", True),
+        "a weak discriminator": failure("stupid-judge", "width", ("own", "other"), "units of the discriminator", True),
         "an orbit": Failure("dirac-orbit", "r1", [1.0, 0.3, 0.1, 0.0], ("settled",), **orbit),
     }
+    return {name: replace(each, **looks[name]) for name, each in found.items()}
 
 
 def overview(failures: Mapping[str, Failure]) -> Figure:
     """The detectors of nine failures at the four positions of their dials: a Figure of 3 × 3 panels."""
-    figure, axes = plt.subplots(3, 3, figsize=(10.2, 8.4), layout="constrained")
+    figure, axes = plt.subplots(3, 3, figsize=(10.2, 8.8), layout="constrained")
     for ax, (name, each) in zip(axes.flat, failures.items(), strict=True):
         each.curve(ax, fontsize=8)
         ax.set_title(name, fontsize=11)
-        ax.set_xlabel(each.unit.split(";")[0].split(" (left")[0], fontsize=9)
-        ax.tick_params(labelsize=9)
     return figure
+
+
+def interval_curves(ax: Axes, rows: Mapping[Any, Mapping[str, study.Estimate]], outcomes: Mapping[str, str]) -> Axes:
+    """Means with their 95 % intervals over the settings of `rows`, evenly spaced: outcomes is {name: outcome}."""
+    for (name, outcome), style in zip(outcomes.items(), ("o-", "s--", "D-.", "^:"), strict=False):
+        here = [row[outcome] for row in rows.values()]
+        off = [[each.mean - each.low for each in here], [each.high - each.mean for each in here]]
+        ax.errorbar(range(len(here)), [each.mean for each in here], off, fmt=style, capsize=4, label=name)
+    ax.set_xticks(range(len(rows)), [f"{value:g}" for value in rows])
+    return ax
 
 
 def explore(failures: Mapping[str, Failure], start: tuple[str, int]) -> None:

@@ -27,21 +27,22 @@ def diagnose(patient) -> tuple[str, float]:
 
     patient: what `clinic.patient(seed)` returns, see `help(clinic.Patient)`; it may be
     healthy. Returns (name, number): the name of the failure, and the measure of that name,
-    taken on this patient. (Judge: discriminator.)
+    taken on this patient.
 
-    "leaking mask"        Σ P(x) over all 65,536 images of 16 pixels, 0 or 1
-    "wrong binarisation"  nats an image that held_out costs more than the same images cut at
-                          ½ (grey > 0.5); the model was trained on images that were cut
-    "light KL"            KL(q(z|x) ‖ N(0, I)), nats an image, mean over held_out: far up
-    "silent code"         the same: next to 0
-    "shared noise"        std of (z - mean) / stddev over a batch of codes, dimensions' mean
-    "frozen judge"        |D(x) - D_earlier(x)|, mean over held_out; D(x) = sigmoid(logit)
-    "overfitted judge"    D(x), mean over train minus mean over held_out
-    "lost modes"          share of the modes that have a sample within 3 sigma
-    "copies"              distance to the nearest example of train: median over samples, by
-                          the median over held_out
-    "singular component"  the smallest variance
-    "healthy"             Σ P(x), the KL, the share of the modes or the smallest variance
+    "leaking mask"              Σ P(x) over all 65,536 images of 16 pixels, 0 or 1
+    "wrong binarisation"        nats an image that held_out costs more than the same images
+                                cut at ½ (grey > 0.5); the model was trained on cut images
+    "light KL"                  KL(q(z|x) ‖ N(0, I)), nats an image, mean over held_out
+    "silent code"               the same: next to 0
+    "shared noise"              std of (z - mean) / stddev over a batch of codes, mean over
+                                the dimensions
+    "frozen discriminator"      |D(x) - D_earlier(x)|, mean over held_out; D = sigmoid(logit)
+    "overfitted discriminator"  D(x), mean over train minus mean over held_out
+    "lost modes"                share of the modes that have a sample within 3 sigma
+    "copies"                    distance to the nearest example of train: median over
+                                samples, by the median over held_out
+    "singular component"        the smallest variance
+    "healthy"                   Σ P(x), the KL, the share of the modes or the least variance
     """
     model, new, batch = patient.model, patient.held_out, torch.Generator().manual_seed(0)
 
@@ -72,13 +73,13 @@ def diagnose(patient) -> tuple[str, float]:
             least = model.covariances.min().item()
             return ("singular component" if least < 0.01 else "healthy"), least
         real, seen, before = (
-            judge.discriminator(x).sigmoid()
-            for judge, x in ((model, new), (model, patient.train), (patient.earlier, new))
+            gan.discriminator(x).sigmoid()
+            for gan, x in ((model, new), (model, patient.train), (patient.earlier, new))
         )
         if (change := (real - before).abs().mean().item()) < 0.005:
-            return "frozen judge", change
+            return "frozen discriminator", change
         if (gap := (seen.mean() - real.mean()).item()) > 0.08:
-            return "overfitted judge", gap
+            return "overfitted discriminator", gap
         inside = torch.cdist(samples, patient.centres) < 3 * patient.sigma
         share = inside.any(0).float().mean().item()
         return ("lost modes" if share < 1 else "healthy"), share
@@ -190,8 +191,8 @@ _MEASURES = {
         "0",
         "1",
     ),
-    "frozen judge": _Measure(
-        "the change of D(x) since the earlier judge",
+    "frozen discriminator": _Measure(
+        "the change of D(x) since the earlier discriminator",
         _GAN,
         _change,
         0.1,
@@ -200,7 +201,7 @@ _MEASURES = {
         "0",
         "above 0.01",
     ),
-    "overfitted judge": _Measure(
+    "overfitted discriminator": _Measure(
         "D(x) on the training data minus D(x) on the held-out data",
         _GAN,
         _gap,
@@ -254,8 +255,8 @@ _FIRST = dict(
 
 # (what is said, what it is): why the measure of the one is off in the other as well
 _ALSO = {
-    ("lost modes", "frozen judge"): (
-        "the generator goes to the few places that a judge which does not move likes best"
+    ("lost modes", "frozen discriminator"): (
+        "the generator goes to the few places that a discriminator which does not move likes best"
     ),
     ("silent code", "shared noise"): (
         "codes of one batch that all carry the same noise are hard to learn from, so less is "
@@ -544,7 +545,7 @@ exercise = Exercise(
         "Which patient stands out, in which number?",
         "Put the limits into the gaps that you see. Where two failures move the same number, "
         "ask first for the one whose other measure is clear: shared noise before the KL, a "
-        "frozen judge before the modes, copies before the smallest variance.",
+        "frozen discriminator before the modes, copies before the smallest variance.",
         "`torch.cartesian_prod(*[torch.tensor([0.0, 1.0])] * 16)` are all images; "
         "`(model.codes(x, generator) - q.mean) / q.stddev` is the noise, whose `.std(0)` is 1 or "
         "0; `torch.cdist(x, patient.train).amin(1).median()` is the distance to copies. What is "
