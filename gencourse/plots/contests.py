@@ -28,7 +28,7 @@ def around_centres(
     """
     columns = min(columns, len(sets))
     rows = math.ceil(len(sets) / columns)
-    size = (9.3, 3.4 * rows + 0.9)
+    size = (9.3, 3.7 * rows + 0.9)
     figure, axes = plt.subplots(rows, columns, figsize=size, sharey=True, squeeze=False, layout="constrained")
     outside = {title: float((np.abs(array(x)) > reach).any(1).mean()) for title, x in sets.items()}
     for ax, (title, x) in zip(axes.flat, sets.items()):
@@ -37,9 +37,11 @@ def around_centres(
         if any(outside.values()):
             title = f"{title}\n{outside[title]:.0%} outside the picture"
         ax.set_title(title, fontsize=12)
-        ax.set(aspect="equal", xlim=(-reach, reach), ylim=(-reach, reach), xlabel="$x_1$")
+        ax.set(aspect="equal", xlim=(-reach, reach), ylim=(-reach, reach))
     for ax in axes.flat[len(sets) :]:
         ax.set_axis_off()
+    for ax in axes.flat[max(0, len(sets) - columns) : len(sets)]:  # those with none below them
+        ax.set_xlabel("$x_1$")
     for ax in axes[:, 0]:
         ax.set_ylabel("$x_2$")
     handles, labels = axes[0, 0].get_legend_handles_labels()
