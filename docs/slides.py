@@ -34,6 +34,7 @@ WEIGHTS = {"title": 1, "heading": 1, "predict": 2, "figure": 1.5, "answer": 0.5,
 SAID = ("Time", "Needed")  # paragraphs in bold that are said and not shown
 BELOW, WIDE = 4, 92  # printed lines below a figure, and their characters
 LINES = 12  # printed lines on a slide
+PAGE = 1500  # characters of a text with a list or a formula that a slide can show
 CODE = 22  # lines of an exercise's code on a slide
 
 
@@ -185,11 +186,12 @@ class Deck:
         if name in SAID:
             self.pending.append(f"**{name}.** {text}")
             return
-        if blocks and is_display(blocks[0]):
-            self._add("text", name, join(text, blocks.pop(0)), notes=[text])
+        below = blocks.pop(0) if blocks and is_display(blocks[0]) else ""
+        if below and len(text) + len(below) <= PAGE:
+            self._add("text", name, join(text, below), notes=[text])
         else:
             shown, whole = shorten(text)
-            self._add("text", name, shown, notes=[] if whole else [text])
+            self._add("text", name, shown, notes=[] if whole and not below else [join(text, below)])
 
     def _recall(self, text):
         asked = re.findall(r"<summary>(?:\d+\. )?(.*?)</summary>(.*?)</details>", text, re.DOTALL)

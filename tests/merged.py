@@ -10,9 +10,10 @@ from types import ModuleType
 def source_of(package):
     """The source of all modules of a package, one after the other, without the lines that join them."""
     names = [each.name for each in pkgutil.iter_modules(package.__path__, f"{package.__name__}.")]
-    source = "\n\n".join(inspect.getsource(import_module(name)) for name in names)
-    inner = rf"^from {re.escape(package.__name__)}\S* import (\([^)]*\)|.*)\n"
-    return re.sub(inner, "", source, flags=re.MULTILINE)
+    inner = re.compile(rf"^from {re.escape(package.__name__)}\S* import (\([^)]*\)|.*)\n", re.MULTILINE)
+    sources = [inspect.getsource(import_module(name)) for name in names]
+    sources.sort(key=lambda source: bool(inner.search(source)))  # first those on which others rest
+    return inner.sub("", "\n\n".join(sources))
 
 
 def module_of(source, name):

@@ -363,7 +363,8 @@ WRONG = [
     ("lr=0.01", "lr=5e-4", "far from the reference"),
     (BATCH, "chance = torch.Generator()\n        chance.seed()\n        " + BATCH.replace("=generator", "=chance"),
      "the seed does not decide"),
-    ("return self.decoder(z)", "return self.decoder(0 * z)", "the decoder ignores the code"),
+    ("return self.decoder(z)", "return self.decoder(0 * z)",
+     ["the decoder ignores the code", "no noise in the code"]),  # on some machines the ELBO is then the same to the bit
     (["return self.decoder(z)", LOSS], ["return self.decoder(0.01 * z)", CODE_FOR_NOTHING],
      "all codes give one picture"),
     (END, "return None", "returned nothing"),

@@ -105,7 +105,8 @@ def test_nine_failures_are_counted_before_any_symptom_is_drawn():
 def test_the_overview_shows_each_detector_where_the_studies_have_it():
     lab = nine_failures()
     figure = overview(lab)
-    assert [ax.get_title() for ax in figure.axes] == list(lab)
+    assert [ax.get_title().splitlines()[0] for ax in figure.axes] == list(lab)
+    assert all("failure: " in ax.get_title() for ax in figure.axes)
     for ax, each in zip(figure.axes, lab.values()):
         assert len(ax.containers) == len(each.shows)
         for bars, outcome in zip(ax.containers, each.shows):

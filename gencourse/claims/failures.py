@@ -101,7 +101,7 @@ def a_contest_out_of_balance_ends_farther_from_the_data(
     of the generator, against the ratio 1 with steps of 10⁻³, for each loss. `behind_alone`, `ahead_alone`: against both
     players taking steps of the size that one of the two has there, "10⁻⁴" or "10⁻²", non-saturating.
     """
-    ends = {"discriminator far behind": (behind, behind_alone), "discriminator far ahead": (ahead, ahead_alone)}
+    ends = {"D far behind": (behind, behind_alone), "D far ahead": (ahead, ahead_alone)}
     return [
         above(f"{end}: seeds farther than with {other}", share, 0.5, form=".2f")
         for end, (losses, sizes) in ends.items()

@@ -69,8 +69,8 @@ def one_player_moves(
     notes="The discriminator puts out the probability that an image is real.",
     says="Between two distributions on a line, a trained discriminator gives the probability P/(P+Q) that a point is "
     "real, and the divergence JS(P, Q) can be read from its loss, which is 2·log 2 − 2·JS(P, Q).",
-    measured_by="the trained discriminator against P/(P+Q) and against shares of real points; the value of the game "
-    "against 2·JS − 2·log 2; five seeds",
+    measured_by="the trained discriminator against P/(P+Q) and against shares of real points, five seeds; the value "
+    "of the game against 2·JS − 2·log 2, three seeds",
     since="2026-11-30",
     before="Until then one seed decided, no discriminator that is too weak was looked at, and the sentence did not say "
     "that it was tried on a line only. The sentence then gave the loss with the wrong sign; the rule was right.",

@@ -14,8 +14,8 @@ NOTEBOOK = "02_gmm"
     says="Drawing first a component and then a point gives points whose density is the sum.",
     measured_by="the total variation between ten histograms of draws and P(x), beyond what chance gives",
     since="2026-11-30",
-    before="Until then one histogram of one round mixture was looked at, and the controls were eight times as far off "
-    "as chance, so that an error of a few hundredths would have passed.",
+    before="Until then one histogram of one round mixture was looked at, and the error of each control was eight "
+    "times the distance that chance gives, so that an error of a few hundredths would have passed.",
 )
 def the_density_of_the_draws_is_the_sum(plain: Interval, tilted: Interval, near: Interval) -> list[Part]:
     """`plain`, `tilted`: for round Gaussians and for elliptic ones, the total variation between the shares of 200,000
@@ -69,7 +69,7 @@ def the_likelihood_never_falls(lowest: float, rounding: float, control: float) -
     before="Until then the sentence spoke of all data with attributes that vary on their own, and only sums were "
     "looked at; and the mixture of 256 started from k-means++ only, so that its failed search was counted as "
     "evidence for the code. A trial with four draws showed that the sentence is false where ink does not add "
-    "up; it was narrowed then, and the draws of the notebook are others. It still named no number of images, "
+    "up; the sentence was narrowed then, and the notebook tests it on new draws. It still named no number of images, "
     "though with fewer of them, after 40 steps of EM, the code is better where ink does not add up, too; and "
     "no noise, though in a trial with noise of 0.5 the code was better there as well. It said “started at the "
     "truth”, though the variance starts at that of the data, and only the means at the truth. It did not name "

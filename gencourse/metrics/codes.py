@@ -86,7 +86,9 @@ def mutual_information(a: Tensor, b: Tensor, bins: int = 20) -> float:
 def random_rotations(latent: int, n: int, generator: torch.Generator) -> list[Tensor]:
     """Orthogonal matrices drawn at random, n of (latent, latent): N(0, I) looks the same after each of them."""
     latent, n = positive_integer("latent", latent), positive_integer("n", n)
-    return [torch.linalg.qr(torch.randn(latent, latent, generator=generator))[0] for _ in range(n)]
+    return [
+        torch.linalg.qr(torch.randn(latent, latent, generator=generator, device=generator.device))[0] for _ in range(n)
+    ]
 
 
 def information_lead(means: Tensor, attribute: Tensor, generator: torch.Generator) -> tuple[Interval, Interval]:
@@ -102,11 +104,11 @@ def information_lead(means: Tensor, attribute: Tensor, generator: torch.Generato
         raise ValueError(f"means has shape {tuple(means.shape)}; expected 20 images and 2 dimensions at least")
 
     def told(codes: Tensor) -> Tensor:
-        return torch.tensor([mutual_information(m, attribute) for m in codes.T])
+        return torch.tensor([mutual_information(m, attribute) for m in codes.T], device=means.device)
 
     tells = told(means)
     first, second = means[:, tells.topk(2).indices].T
-    block = torch.arange(len(means)) // (len(means) // 20)
+    block = torch.arange(len(means), device=means.device) // (len(means) // 20)
     lead = [
         mutual_information(first[k], attribute[k]) - mutual_information(second[k], attribute[k])
         for k in [block >= 0] + [block != left_out for left_out in range(20)]

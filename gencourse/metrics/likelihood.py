@@ -40,10 +40,11 @@ def nats_one_by_one(model: nn.Module, x: Tensor, seed: int = 0) -> float:
     Each conditional is read from an image of its own, which shows the pixels before it, and noise everywhere else.
     """
     size, event = x.numel(), x.flatten().long()
-    noise = torch.randint(0, 2, (size, size), generator=torch.Generator().manual_seed(seed))
-    shown = torch.where(torch.ones(size, size).tril(-1) > 0, event, noise).view(size, *x.shape)
+    noise = torch.randint(0, 2, (size, size), generator=torch.Generator().manual_seed(seed), device="cpu").to(x.device)
+    before = torch.ones(size, size, device=x.device).tril(-1) > 0
+    shown = torch.where(before, event, noise).view(size, *x.shape)
     log_p = torch.cat([model.logits(part).log_softmax(1).flatten(2) for part in shown.split(56)])  # (size, 2, size)
-    place = torch.arange(size)
+    place = torch.arange(size, device=x.device)
     return -log_p[place, event, place].sum().item()
 
 
@@ -112,7 +113,7 @@ def fitted_posterior(
     adam = torch.optim.Adam([mean, log_var], lr=lr)
     for _ in range(steps):
         q = Normal(mean, (log_var / 2).exp())
-        z = q.mean + q.stddev * torch.randn(draws, *mean.shape, generator=generator)  # (S, B, latent)
+        z = q.mean + q.stddev * torch.randn(draws, *mean.shape, generator=generator, device=x.device)  # (S, B, latent)
         log_px_z = model.decode(z).log_prob(x).flatten(2).sum(2)
         log_pz, log_qz = log_prior(z.flatten(0, 1)).view(draws, -1).float(), q.log_prob(z).sum(2)
         minus_elbo = (log_qz - log_px_z - log_pz).mean(0).sum()

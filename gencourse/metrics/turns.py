@@ -13,7 +13,7 @@ def player_state(player: nn.Module) -> dict[str, list[Tensor]]:
     return {
         "parameters": [w.detach().clone() for w in player.parameters()],
         "buffers": [b.clone() for b in player.buffers()],
-        "gradients": [torch.zeros(1) if w.grad is None else w.grad.clone() for w in player.parameters()],
+        "gradients": [w.new_zeros(1) if w.grad is None else w.grad.clone() for w in player.parameters()],
     }
 
 

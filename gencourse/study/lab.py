@@ -150,7 +150,7 @@ NAMES = {  # of outcomes, in the legends of the lab
     "grey_codes": "grey, codes of the strips",
     "gap_decoded": "train − unseen (nats)",
     "kl": "KL, all dimensions (nats)",
-    "collapsed": "a mode is missing (share of seeds)",
+    "collapsed": "collapsed (share of seeds)",
     "gradient": "gradient of G (norm)",
     "d_fake": "D(G(z)), mean",
     "own": "its own discriminator right",
@@ -191,7 +191,7 @@ class Failure:
         """{value: {outcome: estimate}}."""
         return estimates(self.study, self.dial, seeds=self.seeds, **self.where)
 
-    def picture(self, position: int) -> Figure:
+    def picture(self, position: int, dpi: int = 66) -> Figure:
         """The symptom at a position of the dial, 1 to 4, and at its right the detector at all four: a Figure.
 
         Raises ValueError where no symptom was added.
@@ -199,7 +199,7 @@ class Failure:
         if self.draw is None:
             raise ValueError(f"no symptom is drawn for the study {self.study}; add one by failure.drawn(draw)")
         figure, (left, right) = plt.subplots(
-            1, 2, figsize=(7.0, 2.9), dpi=66, width_ratios=(1, 1.15), layout="constrained"
+            1, 2, figsize=(7.0, 2.9), dpi=dpi, width_ratios=(1, 1.15), layout="constrained"
         )
         self.draw(left, self.values[position - 1])
         self.curve(right)
@@ -253,9 +253,9 @@ def nine_failures() -> dict[str, Failure]:
             measure="share of 64 digits (failure: low)", lines=true, limits=(-0.12, 1.05), legend="lower left"
         ),
         "a component that collapses": dict(
-            measure="nats a point (failure: high)",
-            lines={"no overfitting": 0.0},
-            limits=(-0.7, 1.9),
+            measure="share; nats a point (failure: high)",
+            lines={"neither": 0.0},
+            limits=(-0.95, 1.9),
             legend="lower right",
         ),
         "blur": dict(
@@ -281,7 +281,9 @@ def nine_failures() -> dict[str, Failure]:
     }
     found = {
         "a wrong prefix": failure("wrong-prefix", "flipped", ("recognised", "plausible"), flipped),
-        "a component that collapses": failure("gmm-singular", "floor", ("gap",), "variance floor", True, n=30),
+        "a component that collapses": failure(
+            "gmm-singular", "floor", ("collapsed", "gap"), "variance floor", True, n=30
+        ),
         "blur": failure("blur", "sigma", ("grey", "grey_codes"), "σ of the decoder"),
         "memorising": failure("memorise", "beta", ("gap_decoded",), copies, True),
         "a code that says nothing": failure(
@@ -304,7 +306,8 @@ def overview(failures: Mapping[str, Failure]) -> Figure:
     figure, axes = plt.subplots(3, 3, figsize=(10.2, 8.8), layout="constrained")
     for ax, (name, each) in zip(axes.flat, failures.items(), strict=True):
         each.curve(ax, fontsize=8)
-        ax.set_title(name, fontsize=11)
+        side = each.measure.rpartition("(")[2].rstrip(")")  # on which side the failure lies
+        ax.set_title(f"{name}\n{side}" if side else name, fontsize=11)
     return figure
 
 

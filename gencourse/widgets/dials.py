@@ -165,7 +165,14 @@ def sampling_film(frames: Numbers, labels: Sequence | None = None, *, alt: str, 
 
 
 def em_stepper(
-    x: Numbers, steps: Sequence[tuple], *, times: Sequence[float] | None = None, alt: str = "", **options: Any
+    x: Numbers,
+    steps: Sequence[tuple],
+    *,
+    times: Sequence[float] | None = None,
+    every: Sequence[float] | None = None,
+    truth: float | None = None,
+    alt: str = "",
+    **options: Any,
 ) -> None:
     """EM frame by frame: on the left points and components, on the right the likelihood so far.
 
@@ -175,6 +182,8 @@ def em_stepper(
         log_likelihood: nats per point of those parameters.
     times: steps of EM that were taken before each frame, E-steps counted as half a step: the horizontal axis. By
         default every frame is half a step after the one before.
+    every: the likelihood at the start and after each step of EM, drawn in grey behind the frames.
+    truth: the likelihood of these points under the density that drew them: a dotted line.
     """
     if not len(steps) or not all(len(step) == 4 for step in steps):
         raise ValueError("steps need (label, parameters, shares, log_likelihood) of each frame, at least one")
@@ -182,23 +191,30 @@ def em_stepper(
     if len(times) != len(steps) or times != sorted(times):
         raise ValueError(f"times are {times} for {len(steps)} frames; expected one each, in order")
     values = [step[3] for step in steps]
-    low, high = min(values), max(values)
+    whole = [*values, *([] if every is None else every), *([] if truth is None else [truth])]
+    low, high = min(whole), max(whole)
     margin = 0.08 * (high - low) or 1
 
     def frame(i: int) -> Figure:
-        figure, (left, right) = plt.subplots(1, 2, figsize=(7.4, 3.4), width_ratios=(1.3, 1), dpi=72)
+        figure, (left, right) = plt.subplots(1, 2, figsize=(6.4, 3.0), width_ratios=(1.2, 1), dpi=84)
         mixture(left, x, *steps[i][1], steps[i][2])
-        left.set_title("ellipses: 1 standard deviation, dashed 2", fontsize=11)
+        left.set_title("ellipses: 1σ, dashed 2σ", fontsize=12)
         points = array(x)
         left.set(
             xlim=(points[:, 0].min() - 0.3, points[:, 0].max() + 0.3),
             ylim=(points[:, 1].min() - 0.3, points[:, 1].max() + 0.3),
         )
+        if every is not None:
+            right.plot(range(len(every)), every, color="0.75", linewidth=1.5, label="all steps")
+        if truth is not None:
+            right.axhline(truth, color="black", linestyle=":", linewidth=1.5, label=f"truth: {truth:.2f}")
         right.plot(times[: i + 1], values[: i + 1], color="0.4")
         right.plot([times[i]], [values[i]], "o", color="black", markersize=9)
         around = 0.04 * (times[-1] - times[0]) or 1
         right.set(xlim=(times[0] - around, times[-1] + around), ylim=(low - margin, high + margin))
-        right.set(xlabel="steps of EM", ylabel="log-likelihood, nats per point")
+        right.set(xlabel="steps of EM", ylabel="log P(x), nats per point")
+        if every is not None or truth is not None:
+            right.legend(loc="lower right", fontsize=11)
         return figure
 
     alt = alt or (

@@ -36,7 +36,7 @@ def diagnose(patient) -> tuple[str, float]:
     "silent code"               the same: next to 0
     "shared noise"              std of (z - mean) / stddev over a batch of codes, mean over
                                 the dimensions
-    "frozen discriminator"      |D(x) - D_earlier(x)|, mean over held_out; D = sigmoid(logit)
+    "frozen discriminator"      |D(x) - D_earlier(x)|, mean of held_out; D = sigmoid(logit)
     "overfitted discriminator"  D(x), mean over train minus mean over held_out
     "lost modes"                share of the modes that have a sample within 3 sigma
     "copies"                    distance to the nearest example of train: median over
