@@ -435,7 +435,7 @@ NOTEBOOK_PATHS = sorted(NOTEBOOKS.glob("*.ipynb"))
 
 @pytest.mark.parametrize("path", NOTEBOOK_PATHS, ids=lambda path: path.stem)
 def test_a_notebook_is_ready_to_be_read(path):
-    assert path.stat().st_size <= 1_400_000
+    assert path.stat().st_size <= 1_450_000
     notebook = nbformat.read(path, as_version=4)
     nbformat.validate(notebook)
     assert faults(notebook) == []
