@@ -187,7 +187,8 @@ def test_a_film_moves_on_its_slide_and_the_slide_stays(slides, browser):
     tab, complaints = watched(browser)
     tab.goto((slides / "01_autoregression.html").as_uri())
     tab.wait_for_selector("body[data-ready]")
-    tab.keyboard.press("Space")
+    dial = tab.locator(".slides [id^=walker-] input, .slides [id^=explorer-] input").first
+    dial.evaluate("node => { const at = Reveal.getIndices(node.closest('section')); Reveal.slide(at.h, at.v); }")
     dial, picture = (tab.locator(f".slides section.present section.present {part}") for part in ("input", "img"))
     before, at = picture.get_attribute("src"), tab.evaluate("Reveal.getIndices()")
     dial.focus()

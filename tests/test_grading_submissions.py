@@ -115,7 +115,7 @@ def graded(tmp_path_factory):
     """A course folder after a round of nbgrader with all `STUDENTS`."""
     course = tmp_path_factory.mktemp("grading") / "a course"
     export.nbgrader_course(course, [NOTEBOOKS / f"{stem}.ipynb" for stem in (START, STEM)], seed=1)
-    limits = "c.Examine.answer_seconds = 5\nc.Examine.timeout = 12\nc.Examine.memory_mib = 1600\n"
+    limits = "c.Examine.answer_seconds = 4\nc.Examine.timeout = 8\nc.Examine.memory_mib = 1600\n"
     config = course / "nbgrader_config.py"
     config.write_text(config.read_text() + limits)
 
