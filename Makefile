@@ -18,6 +18,7 @@ SITE := .venv/site
 ALL := .venv/all
 DEV := .venv/dev
 TWO := -n 2 --dist loadscope --no-loadscope-reorder
+THREE := -n 3 --dist loadscope --no-loadscope-reorder
 
 # the environment's own kernel comes before one of the same name in the reader's home
 export JUPYTER_PREFER_ENV_PATH := 1
@@ -62,9 +63,9 @@ slides: $(SITE)
 release: book slides
 	@$(PY) docs/build.py release
 
-# in two processes of one thread: the tests, then the notebooks, each with a core of its own for what it times
+# in processes of one thread: the tests in three, for some of them wait, then the notebooks in two, which compute
 test: $(READY)
-	OMP_NUM_THREADS=1 $(PY) -m pytest $(TWO) $(TEST_FLAGS) tests
+	OMP_NUM_THREADS=1 $(PY) -m pytest $(THREE) $(TEST_FLAGS) tests
 	OMP_NUM_THREADS=1 $(PY) -m pytest $(TWO) -p tests.conftest --nbval-lax --nbval-current-env --nbval-cell-timeout=600 --effort=$(EFFORT) $(TEST_FLAGS) notebooks
 	@echo; cat .pytest_cache/d/not-tested/summary.txt 2>/dev/null || true
 
