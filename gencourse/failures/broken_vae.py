@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from torch.nn.functional import binary_cross_entropy_with_logits
 
 from gencourse import data
+from gencourse.failures.answers import answer_lines
 from gencourse.models.settings import usual_settings
 from gencourse.support.checks import positive_integer
 
@@ -64,17 +65,17 @@ def verdict(answer: Mapping[str, str], seed: int = 0) -> str:
     Raises ValueError for a name that is none of NAMES, or a fault that is none of FAULTS.
     """
     truth = dict(zip(NAMES, _order(seed)))
-    lines = []
     for name, fault in answer.items():
         if name not in truth or (fault and fault not in FAULTS):
             raise ValueError(f"{name!r} is called {fault!r}; expected one of {', '.join(NAMES)}, and of {list(FAULTS)}")
-        if not fault:
-            lines.append(f"○ {name}: no answer yet")
-        elif fault == truth[name]:
-            lines.append(f"✓ {name}: {fault}. {FAULTS[fault][0].upper()}{FAULTS[fault][1:]}.")
-        else:
-            lines.append(f"✗ {name}: not “{fault}”. That would show like this: {FAULTS[fault]}.")
-    return "\n".join(lines)
+    return "\n".join(
+        answer_lines(
+            answer,
+            truth,
+            right=lambda _, fault: f"{fault}. {FAULTS[fault][0].upper()}{FAULTS[fault][1:]}.",
+            wrong=lambda fault: f"not “{fault}”. That would show like this: {FAULTS[fault]}.",
+        )
+    )
 
 
 def _order(seed: int) -> list[str]:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
+from gencourse.failures.answers import answer_lines
 from gencourse.models import PixelCNN
 from gencourse.models.base import Autoregressive
 from gencourse.models.causal import VerticalConv2d
@@ -85,15 +86,15 @@ class Suspects:
         """
         if set(answers) != set(self.networks) or not set(answers.values()) <= {*FAULTS, "?"}:
             raise ValueError(f"answers are {dict(answers)}; expected {', '.join(self.networks)}, each one of {FAULTS}")
-        lines = []
-        for name, answer in answers.items():
-            if answer == "?":
-                lines.append(f"○ {name}: no answer yet; one of: {'; '.join(FAULTS)}")
-            elif answer == self._faults[name]:
-                lines.append(f"✓ {name}: {answer}. {_WHY[answer]}")
-            else:
-                lines.append(f"✗ {name}: not {answer}. Then this would be seen: {_WHY[answer]}")
-        return "\n".join(lines)
+        return "\n".join(
+            answer_lines(
+                answers,
+                self._faults,
+                right=lambda _, fault: f"{fault}. {_WHY[fault]}",
+                wrong=lambda fault: f"not {fault}. Then this would be seen: {_WHY[fault]}",
+                unanswered=f"no answer yet; one of: {'; '.join(FAULTS)}",
+            )
+        )
 
 
 _WHY = {

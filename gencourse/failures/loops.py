@@ -7,6 +7,7 @@ from torch import Tensor, nn
 from torch.nn.functional import softplus
 
 from gencourse.data import plane
+from gencourse.failures.answers import answer_lines
 
 FAULTS = ("moves both", "wrong sign", "cut gradient", "one noise", "frozen discriminator")
 LETTERS = "ABC"
@@ -89,18 +90,19 @@ def tell(answers: Mapping[str, str], seed: int) -> str:
     Raises:
         ValueError: an answer that is no fault of the list, a letter that is none of A, B and C.
     """
-    loops, lines = faulty_loops(seed), []
+    loops = faulty_loops(seed)
     for letter, answer in answers.items():
         if letter not in loops or answer not in ("", *FAULTS):
             faults = ", ".join(repr(fault) for fault in FAULTS)
             raise ValueError(f"{letter!r}: {answer!r}; expected one of A, B and C, and '' or one of {faults}")
-        if not answer:
-            lines.append(f"○ {letter}: no answer yet")
-        elif answer != loops[letter]._fault:
-            lines.append(f"✗ {letter}: it is not {answer!r}; measure again")
-        else:
-            lines.append(f"✓ {letter}: {answer!r}; {symptom(loops[letter])}")
-    return "\n".join(lines)
+    return "\n".join(
+        answer_lines(
+            answers,
+            {letter: loop._fault for letter, loop in loops.items()},
+            right=lambda letter, fault: f"{fault!r}; {symptom(loops[letter])}",
+            wrong=lambda fault: f"it is not {fault!r}; measure again",
+        )
+    )
 
 
 def _network(outputs: int) -> nn.Sequential:

@@ -7,6 +7,7 @@ import torch
 from torch import Tensor
 from torch.distributions import MultivariateNormal
 
+from gencourse.failures.answers import answer_lines
 from gencourse.models.settings import usual_settings
 from gencourse.support.output import say
 
@@ -51,13 +52,15 @@ def judge_traces(answers: Mapping[str, str], seed: int) -> dict[str, bool]:
     names = _names(seed)
     if unknown := set(given) - set(names):
         raise ValueError(f"there is no run {sorted(unknown)}; the runs are {list(names)}")
-    for name, bug in names.items():
-        if name not in given:
-            say(f"○ {name}: not answered yet")
-        elif given[name] == bug:
-            say(f"✓ {name}: {bug}. {BUGS[bug]}")
-        else:
-            say(f"✗ {name}: not {given[name]}. Where that is the bug: {BUGS[given[name]]}")
+    every = {name: given.get(name, "") for name in names}
+    for line in answer_lines(
+        every,
+        names,
+        right=lambda _, bug: f"{bug}. {BUGS[bug]}",
+        wrong=lambda bug: f"not {bug}. Where that is the bug: {BUGS[bug]}",
+        unanswered="not answered yet",
+    ):
+        say(line)
     return {name: given[name] == names[name] for name in given}
 
 
